@@ -1,0 +1,235 @@
+//! Choice outputs: booleans and enumerations. A ranked demand picks a value, limits are masks of allowed values that
+//! always hold the safe one, and a demanded change waits until the output has rested for its dwell time.
+//!
+//! Going safe may have its turn: with [`SafeAfter`] the contactor opens once the current is low, or after so many ms.
+//! Inputs lost: an unknown current waits for the time, never for ever.
+
+use super::output::{By, Cause, Drive};
+use super::reading::{Reading, ScanTime};
+
+/// Kind of an output that takes one of a list of values, the values being their index (0 to 31).
+pub enum Choice {}
+
+/// The order of safe values: leave the present value only when a point is near zero, or after a time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SafeAfter {
+    /// The point's place in the image.
+    pub point: usize,
+    /// The greatest age at which it is believed, ns.
+    pub age_max_ns: u64,
+    /// The point's magnitude must be below this, in the point's unit.
+    pub below: f64,
+    /// After this long it goes safe whatever the point says, ns.
+    pub or_after_ns: u64,
+}
+
+/// What the site file says about a choice output.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ChoiceRule {
+    /// How many values there are (1 to 32).
+    pub values: u8,
+    /// The value that is always allowed.
+    pub safe: u8,
+    /// A demanded change waits until the last change is so long ago, ns. Limits and lost demands do not wait.
+    pub dwell_ns: u64,
+    /// Its turn in the order of safe values.
+    pub safe_after: Option<SafeAfter>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Statement {
+    by: By,
+    rank: u8,
+    demand: Option<u8>,
+    mask: u32,
+    limiter: bool,
+}
+
+/// One choice output and all that is said about it.
+#[derive(Clone, Debug)]
+pub struct ChoiceSlot {
+    rule: ChoiceRule,
+    statements: Vec<Statement>,
+    value: u8,
+    cause: Cause,
+    changed: Option<ScanTime>,
+    leaving_since: Option<ScanTime>,
+}
+
+impl ChoiceSlot {
+    /// An output at its safe value.
+    ///
+    /// # Panics
+    /// If there are no values, more than 32, or the safe one is not among them; the site's checker refuses this first.
+    #[must_use]
+    pub fn new(rule: ChoiceRule) -> Self {
+        assert!((1..=32).contains(&rule.values) && rule.safe < rule.values, "1 to 32 values, the safe one among them: {rule:?}");
+        Self { rule, statements: Vec::new(), value: rule.safe, cause: Cause::NoDemand, changed: None, leaving_since: None }
+    }
+
+    /// The index of the value that went out in the last scan, and why.
+    #[must_use]
+    pub fn applied(&self) -> (u8, Cause) {
+        (self.value, self.cause)
+    }
+
+    /// The rule it was made with.
+    #[must_use]
+    pub fn rule(&self) -> &ChoiceRule {
+        &self.rule
+    }
+
+    pub(super) fn open(&mut self, by: By, rank: u8, limiter: bool) -> u16 {
+        let mask = if limiter { self.safe_mask() } else { u32::MAX };
+        self.statements.push(Statement { by, rank, demand: None, mask, limiter });
+        u16::try_from(self.statements.len() - 1).expect("at most one statement a program and verb: below 65 536")
+    }
+
+    pub(super) fn demand(&mut self, statement: u16, value: Option<u8>) {
+        self.statements[usize::from(statement)].demand = value.filter(|v| *v < self.rule.values);
+    }
+
+    pub(super) fn allow(&mut self, statement: u16, mask: u32) {
+        self.statements[usize::from(statement)].mask = mask | self.safe_mask();
+    }
+
+    pub(super) fn forget(&mut self, statement: u16) {
+        let safe = self.safe_mask();
+        let s = &mut self.statements[usize::from(statement)];
+        s.demand = None;
+        if s.limiter {
+            s.mask = safe;
+        }
+    }
+
+    fn safe_mask(&self) -> u32 {
+        1 << self.rule.safe
+    }
+
+    /// The value that goes out, and why.
+    pub(super) fn resolve(&mut self, now: ScanTime, drive: Drive, readings: &[Reading]) -> (u8, Cause) {
+        let (wanted, cause) = self.wanted(drive);
+        let (value, cause) = if wanted == self.value {
+            self.leaving_since = None;
+            (wanted, cause)
+        } else if wanted == self.rule.safe && !matches!(cause, Cause::Demand(_)) {
+            self.leave(now, cause, readings)
+        } else {
+            self.leaving_since = None;
+            match (cause, self.changed) {
+                (Cause::Demand(by), Some(at)) if now.since(at) < self.rule.dwell_ns => (self.value, Cause::Dwell(by)),
+                (cause, _) if wanted == self.rule.safe => self.leave(now, cause, readings),
+                (cause, _) => (wanted, cause),
+            }
+        };
+        if value != self.value {
+            (self.changed, self.leaving_since) = (Some(now), None);
+        }
+        (self.value, self.cause) = (value, cause);
+        (value, cause)
+    }
+
+    /// The demand of the highest rank if every limit allows it, else the safe value.
+    fn wanted(&self, drive: Drive) -> (u8, Cause) {
+        let safe = self.rule.safe;
+        match drive {
+            Drive::Armed => {}
+            Drive::Stopping => return (safe, Cause::Stopping),
+            Drive::Held(cause) => return (safe, cause),
+        }
+        let demands = self.statements.iter().filter_map(|s| s.demand.map(|value| (s.rank, value, s.by)));
+        let Some((_, want, by)) = demands.max_by_key(|(rank, ..)| *rank) else {
+            return (safe, Cause::NoDemand);
+        };
+        match self.statements.iter().find(|s| s.mask & (1 << want) == 0) {
+            Some(limit) => (safe, Cause::Limit(limit.by)),
+            None => (want, Cause::Demand(by)),
+        }
+    }
+
+    /// Goes safe when its turn has come.
+    fn leave(&mut self, now: ScanTime, cause: Cause, readings: &[Reading]) -> (u8, Cause) {
+        let Some(order) = self.rule.safe_after else {
+            return (self.rule.safe, cause);
+        };
+        let since = *self.leaving_since.get_or_insert(now);
+        let reading = readings.get(order.point).map(|r| r.fresh(now, order.age_max_ns));
+        let low = matches!(reading, Some(Ok(v)) if v.abs() < order.below);
+        if low || now.since(since) >= order.or_after_ns { (self.rule.safe, cause) } else { (self.value, Cause::Order) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn contactor() -> (ChoiceSlot, u16, u16) {
+        let safe_after = Some(SafeAfter { point: 0, age_max_ns: 1_000 * MS, below: 100.0, or_after_ns: 500 * MS });
+        let mut slot = ChoiceSlot::new(ChoiceRule { values: 2, safe: 0, dwell_ns: 2_000 * MS, safe_after });
+        let (demand, limit) = (slot.open(By(0), 0, false), slot.open(By(1), 0, true));
+        (slot, demand, limit)
+    }
+
+    fn power(w: f64, at_ms: u64) -> [Reading; 1] {
+        [Reading::new(Ok(w), ScanTime::from_ms(at_ms))]
+    }
+
+    #[test]
+    fn a_limiter_that_has_not_spoken_keeps_the_contactor_open() {
+        let (mut slot, demand, _) = contactor();
+        slot.demand(demand, Some(1));
+        assert_eq!(slot.resolve(ScanTime(0), Drive::Armed, &power(0.0, 0)), (0, Cause::Limit(By(1))));
+    }
+
+    #[test]
+    fn the_contactor_opens_once_the_power_is_low_or_after_half_a_second() {
+        let (mut slot, demand, limit) = contactor();
+        slot.demand(demand, Some(1));
+        slot.allow(limit, u32::MAX);
+        assert_eq!(slot.resolve(ScanTime(0), Drive::Armed, &power(0.0, 0)).0, 1);
+        slot.allow(limit, 1);
+        let (mut waits, mut drops) = (slot.clone(), slot);
+        assert_eq!(waits.resolve(ScanTime::from_ms(10), Drive::Armed, &power(4_000.0, 10)), (1, Cause::Order));
+        assert_eq!(waits.resolve(ScanTime::from_ms(509), Drive::Armed, &power(4_000.0, 509)), (1, Cause::Order));
+        assert_eq!(waits.resolve(ScanTime::from_ms(510), Drive::Armed, &power(4_000.0, 510)), (0, Cause::Limit(By(1))));
+        assert_eq!(drops.resolve(ScanTime::from_ms(10), Drive::Armed, &power(4_000.0, 10)), (1, Cause::Order));
+        assert_eq!(drops.resolve(ScanTime::from_ms(20), Drive::Armed, &power(-50.0, 20)), (0, Cause::Limit(By(1))));
+    }
+
+    #[test]
+    fn an_unknown_power_waits_for_the_time_and_not_for_ever() {
+        let (mut slot, demand, limit) = contactor();
+        slot.demand(demand, Some(1));
+        slot.allow(limit, u32::MAX);
+        slot.resolve(ScanTime(0), Drive::Armed, &[Reading::NEVER]);
+        assert_eq!(slot.resolve(ScanTime(MS), Drive::Held(Cause::Tripped), &[Reading::NEVER]), (1, Cause::Order));
+        assert_eq!(slot.resolve(ScanTime(501 * MS), Drive::Held(Cause::Tripped), &[Reading::NEVER]), (0, Cause::Tripped));
+    }
+
+    #[test]
+    fn a_demanded_change_waits_for_the_dwell_time_and_a_limit_does_not() {
+        let (mut slot, demand, limit) = contactor();
+        slot.rule.safe_after = None;
+        slot.allow(limit, u32::MAX);
+        slot.demand(demand, Some(1));
+        assert_eq!(slot.resolve(ScanTime(0), Drive::Armed, &[]).0, 1);
+        slot.demand(demand, Some(0));
+        assert_eq!(slot.resolve(ScanTime(MS), Drive::Armed, &[]), (1, Cause::Dwell(By(0))));
+        slot.allow(limit, 0);
+        slot.demand(demand, Some(1));
+        assert_eq!(slot.resolve(ScanTime(2 * MS), Drive::Armed, &[]), (0, Cause::Limit(By(1))));
+        slot.allow(limit, u32::MAX);
+        assert_eq!(slot.resolve(ScanTime(3 * MS), Drive::Armed, &[]), (0, Cause::Dwell(By(0))));
+        assert_eq!(slot.resolve(ScanTime(2_002 * MS), Drive::Armed, &[]), (1, Cause::Demand(By(0))));
+    }
+
+    #[test]
+    fn a_value_that_does_not_exist_is_no_demand() {
+        let (mut slot, demand, limit) = contactor();
+        slot.allow(limit, u32::MAX);
+        slot.demand(demand, Some(7));
+        assert_eq!(slot.resolve(ScanTime(0), Drive::Armed, &[]), (0, Cause::NoDemand));
+    }
+}

@@ -1,0 +1,3 @@
+//! Batteries: what they allow.
+
+pub mod limits;

@@ -1,0 +1,3 @@
+//! Building blocks that programs are made of.
+
+pub mod pid;

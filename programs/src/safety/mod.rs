@@ -1,0 +1,3 @@
+//! What stops the site. Not a safety function in the sense of a standard: the emergency stop is wired.
+
+pub mod emergency_stop;
