@@ -2,6 +2,7 @@
 //! always hold the safe one, and a demanded change waits until the output has rested for its dwell time.
 //!
 //! Going safe may have its turn: with [`SafeAfter`] the contactor opens once the current is low, or after so many ms.
+//! While the site stops, that time begins when the real outputs have ramped out.
 //! Inputs lost: an unknown current waits for the time, never for ever.
 
 use super::output::{By, Cause, Drive};
@@ -106,21 +107,19 @@ impl ChoiceSlot {
         1 << self.rule.safe
     }
 
-    /// The value that goes out, and why.
-    pub(super) fn resolve(&mut self, now: ScanTime, drive: Drive, readings: &[Reading]) -> (u8, Cause) {
-        let (wanted, cause) = self.wanted(drive);
-        let (value, cause) = if wanted == self.value {
-            self.leaving_since = None;
-            (wanted, cause)
-        } else if wanted == self.rule.safe && !matches!(cause, Cause::Demand(_)) {
-            self.leave(now, cause, readings)
-        } else {
-            self.leaving_since = None;
-            match (cause, self.changed) {
-                (Cause::Demand(by), Some(at)) if now.since(at) < self.rule.dwell_ns => (self.value, Cause::Dwell(by)),
-                (cause, _) if wanted == self.rule.safe => self.leave(now, cause, readings),
-                (cause, _) => (wanted, cause),
-            }
+    /// The value that goes out, and why. `ramping`: real outputs are still on their way to safe.
+    pub(super) fn resolve(&mut self, now: ScanTime, drive: Drive, readings: &[Reading], ramping: bool) -> (u8, Cause) {
+        let (wanted, cause) = self.wanted(drive, ramping);
+        let leaving_since = self.leaving_since.take();
+        let rests = self.changed.is_some_and(|at| now.since(at) < self.rule.dwell_ns);
+        let (value, cause) = match cause {
+            _ if wanted == self.value => (wanted, cause),
+            Cause::Demand(by) if rests => match self.forbids(self.value) {
+                None => (self.value, Cause::Dwell(by)),
+                Some(limit) => self.leave(now, leaving_since, Cause::Limit(limit), readings),
+            },
+            _ if wanted == self.rule.safe => self.leave(now, leaving_since, cause, readings),
+            _ => (wanted, cause),
         };
         if value != self.value {
             (self.changed, self.leaving_since) = (Some(now), None);
@@ -130,10 +129,14 @@ impl ChoiceSlot {
     }
 
     /// The demand of the highest rank if every limit allows it, else the safe value.
-    fn wanted(&self, drive: Drive) -> (u8, Cause) {
+    fn wanted(&self, drive: Drive, ramping: bool) -> (u8, Cause) {
         let safe = self.rule.safe;
         match drive {
             Drive::Armed => {}
+            // its turn has not come; what a limit forbids does not wait for that
+            Drive::Stopping if ramping && self.rule.safe_after.is_some() && self.value != safe => {
+                return self.forbids(self.value).map_or((self.value, Cause::Order), |by| (safe, Cause::Limit(by)));
+            }
             Drive::Stopping => return (safe, Cause::Stopping),
             Drive::Held(cause) => return (safe, cause),
         }
@@ -141,23 +144,28 @@ impl ChoiceSlot {
         let Some((_, want, by)) = demands.max_by_key(|(rank, ..)| *rank) else {
             return (safe, Cause::NoDemand);
         };
-        match self.statements.iter().find(|s| s.mask & (1 << want) == 0) {
-            Some(limit) => (safe, Cause::Limit(limit.by)),
-            None => (want, Cause::Demand(by)),
-        }
+        self.forbids(want).map_or((want, Cause::Demand(by)), |limit| (safe, Cause::Limit(limit)))
     }
 
-    /// Goes safe when its turn has come.
-    fn leave(&mut self, now: ScanTime, cause: Cause, readings: &[Reading]) -> (u8, Cause) {
+    /// Whose limit forbids a value.
+    fn forbids(&self, value: u8) -> Option<By> {
+        self.statements.iter().find(|s| s.mask & (1 << value) == 0).map(|s| s.by)
+    }
+
+    /// Goes safe when its turn has come. `since`: since when it is on its way.
+    fn leave(&mut self, now: ScanTime, since: Option<ScanTime>, cause: Cause, readings: &[Reading]) -> (u8, Cause) {
         let Some(order) = self.rule.safe_after else {
             return (self.rule.safe, cause);
         };
-        let since = *self.leaving_since.get_or_insert(now);
+        let since = *self.leaving_since.insert(since.unwrap_or(now));
         let reading = readings.get(order.point).map(|r| r.fresh(now, order.age_max_ns));
         let low = matches!(reading, Some(Ok(v)) if v.abs() < order.below);
         if low || now.since(since) >= order.or_after_ns { (self.rule.safe, cause) } else { (self.value, Cause::Order) }
     }
 }
+
+#[cfg(test)]
+mod attack;
 
 #[cfg(test)]
 mod tests {
@@ -180,7 +188,7 @@ mod tests {
     fn a_limiter_that_has_not_spoken_keeps_the_contactor_open() {
         let (mut slot, demand, _) = contactor();
         slot.demand(demand, Some(1));
-        assert_eq!(slot.resolve(ScanTime(0), Drive::Armed, &power(0.0, 0)), (0, Cause::Limit(By(1))));
+        assert_eq!(slot.resolve(ScanTime(0), Drive::Armed, &power(0.0, 0), false), (0, Cause::Limit(By(1))));
     }
 
     #[test]
@@ -188,14 +196,14 @@ mod tests {
         let (mut slot, demand, limit) = contactor();
         slot.demand(demand, Some(1));
         slot.allow(limit, u32::MAX);
-        assert_eq!(slot.resolve(ScanTime(0), Drive::Armed, &power(0.0, 0)).0, 1);
+        assert_eq!(slot.resolve(ScanTime(0), Drive::Armed, &power(0.0, 0), false).0, 1);
         slot.allow(limit, 1);
         let (mut waits, mut drops) = (slot.clone(), slot);
-        assert_eq!(waits.resolve(ScanTime::from_ms(10), Drive::Armed, &power(4_000.0, 10)), (1, Cause::Order));
-        assert_eq!(waits.resolve(ScanTime::from_ms(509), Drive::Armed, &power(4_000.0, 509)), (1, Cause::Order));
-        assert_eq!(waits.resolve(ScanTime::from_ms(510), Drive::Armed, &power(4_000.0, 510)), (0, Cause::Limit(By(1))));
-        assert_eq!(drops.resolve(ScanTime::from_ms(10), Drive::Armed, &power(4_000.0, 10)), (1, Cause::Order));
-        assert_eq!(drops.resolve(ScanTime::from_ms(20), Drive::Armed, &power(-50.0, 20)), (0, Cause::Limit(By(1))));
+        assert_eq!(waits.resolve(ScanTime::from_ms(10), Drive::Armed, &power(4_000.0, 10), false), (1, Cause::Order));
+        assert_eq!(waits.resolve(ScanTime::from_ms(509), Drive::Armed, &power(4_000.0, 509), false), (1, Cause::Order));
+        assert_eq!(waits.resolve(ScanTime::from_ms(510), Drive::Armed, &power(4_000.0, 510), false), (0, Cause::Limit(By(1))));
+        assert_eq!(drops.resolve(ScanTime::from_ms(10), Drive::Armed, &power(4_000.0, 10), false), (1, Cause::Order));
+        assert_eq!(drops.resolve(ScanTime::from_ms(20), Drive::Armed, &power(-50.0, 20), false), (0, Cause::Limit(By(1))));
     }
 
     #[test]
@@ -203,9 +211,9 @@ mod tests {
         let (mut slot, demand, limit) = contactor();
         slot.demand(demand, Some(1));
         slot.allow(limit, u32::MAX);
-        slot.resolve(ScanTime(0), Drive::Armed, &[Reading::NEVER]);
-        assert_eq!(slot.resolve(ScanTime(MS), Drive::Held(Cause::Tripped), &[Reading::NEVER]), (1, Cause::Order));
-        assert_eq!(slot.resolve(ScanTime(501 * MS), Drive::Held(Cause::Tripped), &[Reading::NEVER]), (0, Cause::Tripped));
+        slot.resolve(ScanTime(0), Drive::Armed, &[Reading::NEVER], false);
+        assert_eq!(slot.resolve(ScanTime(MS), Drive::Held(Cause::Tripped), &[Reading::NEVER], false), (1, Cause::Order));
+        assert_eq!(slot.resolve(ScanTime(501 * MS), Drive::Held(Cause::Tripped), &[Reading::NEVER], false), (0, Cause::Tripped));
     }
 
     #[test]
@@ -214,15 +222,72 @@ mod tests {
         slot.rule.safe_after = None;
         slot.allow(limit, u32::MAX);
         slot.demand(demand, Some(1));
-        assert_eq!(slot.resolve(ScanTime(0), Drive::Armed, &[]).0, 1);
+        assert_eq!(slot.resolve(ScanTime(0), Drive::Armed, &[], false).0, 1);
         slot.demand(demand, Some(0));
-        assert_eq!(slot.resolve(ScanTime(MS), Drive::Armed, &[]), (1, Cause::Dwell(By(0))));
+        assert_eq!(slot.resolve(ScanTime(MS), Drive::Armed, &[], false), (1, Cause::Dwell(By(0))));
         slot.allow(limit, 0);
         slot.demand(demand, Some(1));
-        assert_eq!(slot.resolve(ScanTime(2 * MS), Drive::Armed, &[]), (0, Cause::Limit(By(1))));
+        assert_eq!(slot.resolve(ScanTime(2 * MS), Drive::Armed, &[], false), (0, Cause::Limit(By(1))));
         slot.allow(limit, u32::MAX);
-        assert_eq!(slot.resolve(ScanTime(3 * MS), Drive::Armed, &[]), (0, Cause::Dwell(By(0))));
-        assert_eq!(slot.resolve(ScanTime(2_002 * MS), Drive::Armed, &[]), (1, Cause::Demand(By(0))));
+        assert_eq!(slot.resolve(ScanTime(3 * MS), Drive::Armed, &[], false), (0, Cause::Dwell(By(0))));
+        assert_eq!(slot.resolve(ScanTime(2_002 * MS), Drive::Armed, &[], false), (1, Cause::Demand(By(0))));
+    }
+
+    #[test]
+    fn a_demanded_opening_has_its_turn_too_and_does_not_wait_for_ever() {
+        let (mut slot, demand, limit) = contactor();
+        slot.rule.dwell_ns = 0;
+        slot.allow(limit, u32::MAX);
+        slot.demand(demand, Some(1));
+        slot.resolve(ScanTime(0), Drive::Armed, &power(0.0, 0), false);
+        slot.demand(demand, Some(0));
+        for ms in (10..510).step_by(10) {
+            let out = slot.resolve(ScanTime::from_ms(ms), Drive::Armed, &power(4_000.0, ms), false);
+            assert_eq!(out, (1, Cause::Order), "after {ms} ms");
+        }
+        let out = slot.resolve(ScanTime::from_ms(510), Drive::Armed, &power(4_000.0, 510), false);
+        assert_eq!(out, (0, Cause::Demand(By(0))));
+    }
+
+    #[test]
+    fn a_forbidden_value_does_not_rest_until_the_demand_may_change_it() {
+        let (mut slot, demand, limit) = contactor();
+        (slot.rule.values, slot.rule.safe_after) = (3, None);
+        slot.allow(limit, u32::MAX);
+        slot.demand(demand, Some(1));
+        assert_eq!(slot.resolve(ScanTime(0), Drive::Armed, &[], false).0, 1);
+        slot.allow(limit, 0b101);
+        slot.demand(demand, Some(2));
+        assert_eq!(slot.resolve(ScanTime(MS), Drive::Armed, &[], false), (0, Cause::Limit(By(1))));
+        assert_eq!(slot.resolve(ScanTime(2 * MS), Drive::Armed, &[], false), (0, Cause::Dwell(By(0))));
+        assert_eq!(slot.resolve(ScanTime(2_001 * MS), Drive::Armed, &[], false), (2, Cause::Demand(By(0))));
+    }
+
+    #[test]
+    fn a_stopping_site_opens_the_contactor_after_the_power_has_ramped_out() {
+        let (mut slot, demand, limit) = contactor();
+        slot.allow(limit, u32::MAX);
+        slot.demand(demand, Some(1));
+        slot.resolve(ScanTime(0), Drive::Armed, &power(0.0, 0), false);
+        let stop = |slot: &mut ChoiceSlot, ms: u64, ramping: bool| {
+            slot.resolve(ScanTime::from_ms(ms), Drive::Stopping, &power(4_000.0, ms), ramping)
+        };
+        assert_eq!(stop(&mut slot, 10, true), (1, Cause::Order));
+        assert_eq!(stop(&mut slot, 2_000, true), (1, Cause::Order), "it does not open under load while power ramps out");
+        assert_eq!(stop(&mut slot, 2_010, false), (1, Cause::Order), "the device may follow a little later");
+        assert_eq!(stop(&mut slot, 2_510, false), (0, Cause::Stopping));
+    }
+
+    #[test]
+    fn a_limit_does_not_wait_for_a_stopping_site_to_ramp_out() {
+        let (mut slot, demand, limit) = contactor();
+        slot.allow(limit, u32::MAX);
+        slot.demand(demand, Some(1));
+        slot.resolve(ScanTime(0), Drive::Armed, &power(0.0, 0), false);
+        slot.allow(limit, 0);
+        slot.resolve(ScanTime(0), Drive::Stopping, &power(4_000.0, 0), true);
+        let out = slot.resolve(ScanTime::from_ms(500), Drive::Stopping, &power(4_000.0, 500), true);
+        assert_eq!(out, (0, Cause::Limit(By(1))));
     }
 
     #[test]
@@ -230,6 +295,6 @@ mod tests {
         let (mut slot, demand, limit) = contactor();
         slot.allow(limit, u32::MAX);
         slot.demand(demand, Some(7));
-        assert_eq!(slot.resolve(ScanTime(0), Drive::Armed, &[]), (0, Cause::NoDemand));
+        assert_eq!(slot.resolve(ScanTime(0), Drive::Armed, &[], false), (0, Cause::NoDemand));
     }
 }

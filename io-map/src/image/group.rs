@@ -1,6 +1,6 @@
 //! Groups: outputs that share one total. Limits fold up from the members, the total is split down, in the same scan.
 //!
-//! Invariants: every share lies within its member's limits; the shares sum to the total, because the total was resolved
+//! Invariants: the total's safe value is the sum of its members'; every share lies within its member's limits; the shares sum to the total, because the total was resolved
 //! within the members' folded limits. The split is in proportion to each member's room; a member of a larger group may
 //! still jump when its limit widens (slews of members come with the first rule that splits over several).
 
@@ -16,6 +16,15 @@ pub struct Group {
 }
 
 impl Group {
+    /// While the site is wired: the total's safe value is the sum of its members', to the last bit.
+    ///
+    /// # Panics
+    /// If the one it was given is another.
+    pub(super) fn agree(&self, slots: &mut [Slot]) {
+        let safe = self.members.iter().fold(0.0, |a, m| a + slots[*m].rule().safe);
+        slots[self.total].lead(safe);
+    }
+
     /// Before resolving: what the members allow together limits the total.
     pub(super) fn fold(&self, slots: &mut [Slot]) {
         let bounds = self.members.iter().map(|m| slots[*m].bounds());
@@ -26,7 +35,9 @@ impl Group {
     /// After the total was resolved: share it in proportion to each member's room in that direction.
     pub(super) fn split(&self, slots: &mut [Slot]) {
         let total = slots[self.total].applied().total;
-        let safe = self.members.iter().fold(0.0, |a, m| a + slots[*m].rule().safe);
+        let safe = slots[self.total].rule().safe;
+        // a remainder of safe values would be off by what rounding left over, and the plant would never be safe
+        let at_safe = total.to_bits() == safe.to_bits();
         let room = |slots: &[Slot], m: usize| {
             let (low, high) = slots[m].bounds();
             if total < safe { low - slots[m].rule().safe } else { high - slots[m].rule().safe }
@@ -36,7 +47,9 @@ impl Group {
         for (i, m) in self.members.iter().enumerate() {
             // the last member takes what rounding left over; a share is measured from its member's safe value
             let own = slots[*m].rule().safe;
-            let share = if i + 1 == self.members.len() {
+            let share = if at_safe {
+                own
+            } else if i + 1 == self.members.len() {
                 left
             } else if sum.abs() > 0.0 {
                 own + (total - safe) * (room(slots, *m) / sum)
@@ -48,3 +61,6 @@ impl Group {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

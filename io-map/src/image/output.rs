@@ -199,6 +199,30 @@ struct Bound {
     cause: Cause,
 }
 
+impl Statement {
+    /// The addition, while additions may act.
+    fn adds(&self, drive: Drive) -> Option<f64> {
+        self.add.filter(|_| drive == Drive::Armed)
+    }
+}
+
+/// What has ended ramps out together, each part in proportion to what is out of it: so neither the order of programs nor
+/// parts that oppose each other can move the total faster than the ramp, or away from safe.
+#[derive(Clone, Copy)]
+struct Ending {
+    /// How far all of it may move.
+    step: f64,
+    /// How much is out, without signs.
+    out: f64,
+}
+
+impl Ending {
+    /// The step of a part of which `out` is out; it is the whole way where the step suffices for all.
+    fn step_of(self, out: f64) -> f64 {
+        if self.out > self.step { self.step * (out.abs() / self.out) } else { self.out }
+    }
+}
+
 impl Slot {
     /// An output at its safe value, about which nobody may say anything yet.
     ///
@@ -212,8 +236,18 @@ impl Slot {
         assert!(finite, "a rule has finite numbers: {rule:?}");
         assert!(low <= rule.safe && rule.safe <= high, "the safe value lies in the range: {rule:?}");
         assert!(rule.ramp_per_s > 0.0 && rule.ramp_out_per_s > 0.0, "ramps are above 0: {rule:?}");
+        let rule = Rule { safe: rule.safe + 0.0, range: (low + 0.0, high + 0.0), ..rule };
         let applied = Applied { base: rule.safe, added: 0.0, total: rule.safe, cause: Cause::NoDemand };
         Self { rule, statements: Vec::new(), members: None, share: None, drive: Drive::Armed, applied }
+    }
+
+    /// While the site is wired: leads members whose safe values sum to `safe`, which differs from its own by rounding only.
+    pub(super) fn lead(&mut self, safe: f64) {
+        let rule = &mut self.rule;
+        let off = (rule.safe - safe).abs();
+        assert!(off <= 1e-9 * higher(safe.abs(), 1.0), "the safe value of a total is the sum of its members', {safe}: {rule:?}");
+        (rule.safe, rule.range) = (safe, (lower(rule.range.0, safe), higher(rule.range.1, safe)));
+        (self.applied.base, self.applied.total) = (safe, safe);
     }
 
     /// While the site is wired: a place for what `by` will say. A limiter that has not spoken yet allows nothing.
@@ -258,8 +292,8 @@ impl Slot {
     pub(super) fn limit(&mut self, statement: u16, low: f64, high: f64) {
         let safe = self.rule.safe;
         let s = &mut self.statements[usize::from(statement)];
-        s.low = if low.is_finite() && low < safe { low } else { safe };
-        s.high = if high.is_finite() && high > safe { high } else { safe };
+        s.low = finite(low).filter(|v| *v < safe).unwrap_or(safe);
+        s.high = finite(high).filter(|v| *v > safe).unwrap_or(safe);
     }
 
     pub(super) fn reserve(&mut self, statement: u16, down: f64, up: f64) {
@@ -303,15 +337,16 @@ impl Slot {
         let (low, high) = self.limits();
         if let Some(share) = self.share {
             // ramps and additions belong to the group's total; the share lies within our bounds by construction of the split
-            let total = clamped(share, low.value, high.value);
+            let total = clamped(share, low.value, high.value) + 0.0;
             let cause = if let Drive::Held(cause) = self.drive { cause } else { Cause::Share };
             self.applied = Applied { base: total, added: 0.0, total, cause };
             return self.applied;
         }
-        let (wanted, out_left) = self.additions(elapsed);
         let (target, mut cause, by) = self.target(low, high);
+        let ending = self.ending(by.is_none(), elapsed);
+        let wanted = self.additions(ending);
         let ramped = match by {
-            None => approach(self.applied.base, target, if out_left > 0.0 { out_left } else { 0.0 }),
+            None => approach(self.applied.base, target, ending.step_of(self.applied.base - target)),
             Some(_) => self.ramp(target, elapsed),
         };
         if let Some(by) = by
@@ -332,27 +367,33 @@ impl Slot {
             let kept = added / wanted;
             self.statements.iter_mut().for_each(|s| s.adding *= kept);
         }
+        if let Drive::Held(why) = self.drive {
+            cause = why;
+        }
         self.applied = Applied { base: base + 0.0, added: added + 0.0, total, cause };
         self.applied
     }
 
-    /// All additions that are out after this step, and what of the ramp-out step they left over for an ended demand.
-    fn additions(&mut self, elapsed: Elapsed) -> (f64, f64) {
-        let mut out_left = self.rule.ramp_out_per_s * elapsed.since_last_s;
+    /// How far all that has ended may move in this step: the demand's part if `base` says so, and ended additions.
+    fn ending(&self, base: bool, elapsed: Elapsed) -> Ending {
+        let base = if base { (self.applied.base - self.rule.safe).abs() } else { 0.0 };
+        let ended = self.statements.iter().filter(|s| s.adds(self.drive).is_none());
+        Ending { step: self.rule.ramp_out_per_s * elapsed.since_last_s, out: ended.fold(base, |out, s| out + s.adding.abs()) }
+    }
+
+    /// All additions that are out after this step. While the site is held nothing is, so nothing comes back when it arms.
+    fn additions(&mut self, ending: Ending) -> f64 {
         let width = self.rule.range.1 - self.rule.range.0;
-        let armed = self.drive == Drive::Armed;
         let mut wanted = 0.0;
         for s in &mut self.statements {
-            if let Some(add) = s.add.filter(|_| armed) {
-                s.adding = clamped(clamped(add, -s.reserve_down, s.reserve_up), -width, width) + 0.0;
-            } else {
-                let before = s.adding;
-                s.adding = approach(before, 0.0, if out_left > 0.0 { out_left } else { 0.0 });
-                out_left -= (before - s.adding).abs();
-            }
+            s.adding = match s.adds(self.drive) {
+                Some(add) => clamped(clamped(add, -s.reserve_down, s.reserve_up), -width, width) + 0.0,
+                None if matches!(self.drive, Drive::Held(_)) => 0.0,
+                None => approach(s.adding, 0.0, ending.step_of(s.adding)),
+            };
             wanted += s.adding;
         }
-        (wanted, out_left)
+        wanted
     }
 
     /// The demand's ramp: all the time that passed towards safe, after a pause only one period away from it.

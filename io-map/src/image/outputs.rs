@@ -111,8 +111,9 @@ impl Outputs {
                 self.groups[next_group].split(&mut self.reals);
             }
         }
+        let ramping = !self.reals_safe();
         for slot in &mut self.choices {
-            slot.resolve(now, drive, readings);
+            slot.resolve(now, drive, readings, ramping);
         }
         for (i, slot) in self.pulses.iter_mut().enumerate() {
             slot.resolve(now, pulses_done.get(i).copied().unwrap_or(0));
@@ -122,8 +123,11 @@ impl Outputs {
     /// Whether every output is at its safe value: a stopping site may end its scan.
     #[must_use]
     pub fn all_safe(&self) -> bool {
-        self.reals.iter().all(|s| s.applied().total.to_bits() == (s.rule().safe + 0.0).to_bits())
-            && self.choices.iter().all(|s| s.applied().0 == s.rule().safe)
+        self.reals_safe() && self.choices.iter().all(|s| s.applied().0 == s.rule().safe)
+    }
+
+    fn reals_safe(&self) -> bool {
+        self.reals.iter().all(|s| s.applied().total.to_bits() == s.rule().safe.to_bits())
     }
 
     /// The real outputs, in the site's order.

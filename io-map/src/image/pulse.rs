@@ -65,6 +65,7 @@ impl PulseSlot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_pulse_goes_out_until_it_is_acknowledged_and_never_again() {
@@ -76,6 +77,35 @@ mod tests {
         assert_eq!(slot.resolve(ScanTime(20), 1), None, "the same id again is the same pulse");
         slot.fire(2, ScanTime(200));
         assert_eq!(slot.resolve(ScanTime(30), 1).map(|p| p.id), Some(2));
+    }
+
+    proptest! {
+        /// An id goes out in one unbroken run of scans, never once it is done or has expired, and ids only rise.
+        #[test]
+        fn whatever_is_asked_no_pulse_goes_out_twice(
+            steps in proptest::collection::vec((proptest::collection::vec((1u64..8, 0u64..60), 0..3), 0u64..9, 0u64..20), 1..40),
+        ) {
+            let (mut slot, mut now, mut done, mut sent, mut over) = (PulseSlot::default(), 0, 0, 0, 0);
+            let mut expiries = std::collections::HashMap::new();
+            for (asks, acknowledged, ns) in steps {
+                now += ns;
+                done = done.max(acknowledged.min(sent));
+                for (id, lasts) in asks {
+                    slot.fire(id, ScanTime(now + lasts));
+                    expiries.entry(id).or_insert(now + lasts);
+                }
+                let out = slot.resolve(ScanTime(now), done).map_or(0, |p| p.id);
+                if out != sent {
+                    over = over.max(sent);
+                }
+                prop_assert!(out == 0 || out > over && out > done, "{} goes out again: {} is over, {} done", out, over, done);
+                prop_assert!(out == 0 || now < expiries[&out], "{} goes out after it has expired", out);
+                sent = if out == 0 { sent } else { out };
+                if out == 0 {
+                    over = over.max(sent);
+                }
+            }
+        }
     }
 
     #[test]

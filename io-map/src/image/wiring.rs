@@ -100,7 +100,7 @@ pub struct Wired {
 }
 
 /// The site's names while its programs are wired, in the site's order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Wiring {
     points: Vec<PointDef>,
     defs: Vec<OutputDef>,
@@ -122,8 +122,8 @@ impl Wiring {
     /// For a site with these latched points (devices', the system's, commands'), outputs and scan period (ms, above 0).
     ///
     /// # Panics
-    /// If a total stands behind its members, has members of another kind, or a member belongs to two groups; the site's
-    /// checker refuses such groups with their place.
+    /// If a total stands behind its members, has members of another kind or a safe value that is not the sum of theirs,
+    /// or if a member belongs to two groups; the site's checker refuses such groups with their place.
     #[must_use]
     pub fn new(points: Vec<PointDef>, defs: Vec<OutputDef>, period_ms: u32) -> Self {
         let mut outputs = Outputs::default();
@@ -158,6 +158,7 @@ impl Wiring {
         }
         // children have higher totals than their parents: highest first is children first
         outputs.groups.sort_by_key(|g| std::cmp::Reverse(g.total));
+        outputs.groups.iter().for_each(|g| g.agree(&mut outputs.reals));
         Self {
             points,
             defs,
@@ -235,11 +236,7 @@ impl Wiring {
         let Some((def, output)) = self.find_real(name, unit) else {
             return Demand::at(0, 0);
         };
-        if let Some(group) = self.defs.iter().find(|d| d.members.contains(&def)) {
-            let help = Some(format!("demand the total `{}`; members may only be limited", group.name));
-            let message = format!("`{}` belongs to the group `{}` and takes no demand of its own", name.value, group.name);
-            self.problem(name.span.clone(), message, help);
-        }
+        self.refuse_member(def, name);
         self.claim(def, rank, name);
         Demand::at(output, self.open_real(output, rank, false))
     }
@@ -276,6 +273,7 @@ impl Wiring {
         let Some((def, output)) = self.find_real(name, unit) else {
             return Service::at(0, 0);
         };
+        self.refuse_member(def, name);
         self.say(def, None, name);
         Service::at(output, self.open_real(output, 0, false))
     }
@@ -295,7 +293,12 @@ impl Wiring {
             self.wrong_kind(name, "a pulse");
             return Fire { output: 0 };
         };
-        self.claim(def, 0, name);
+        if let Some(first) = self.says.iter().find(|s| s.output == def) {
+            let (first, second) = (first.by.0 + 1, self.by.0 + 1);
+            let message = format!("two programs fire `{}`: number {first} and number {second} of the list", name.value);
+            self.problem(name.span.clone(), message, Some("a pulse has one holder; ranks do not help here".into()));
+        }
+        self.say(def, Some(0), name);
         Fire { output: index(output) }
     }
 
@@ -324,8 +327,12 @@ impl Wiring {
         if every.value == 0 || every.value % self.period_ms != 0 {
             let message = format!("{} ms is not a multiple of the scan period of {} ms", every.value, self.period_ms);
             let down = every.value - every.value % self.period_ms;
-            let help = Some(format!("{} or {} ms would be", down.max(self.period_ms), down + self.period_ms));
-            self.problem(every.span.clone(), message, help);
+            let help = match (down, down.checked_add(self.period_ms)) {
+                (0, _) => format!("{} ms would be", self.period_ms),
+                (down, None) => format!("{down} ms would be"),
+                (down, Some(up)) => format!("{down} or {up} ms would be"),
+            };
+            self.problem(every.span.clone(), message, Some(help));
             return 1;
         }
         u64::from(every.value / self.period_ms)
@@ -351,6 +358,16 @@ impl Wiring {
             return Err(self.problems);
         }
         Ok(Wired { points: self.points, outputs: self.outputs, uses: self.uses, says: self.says, computed: self.computed })
+    }
+
+    /// A member gets its share of the group's total; what it would demand or add itself would be lost in silence.
+    fn refuse_member(&mut self, def: usize, name: &Spanned<String>) {
+        if let Some(group) = self.defs.iter().find(|d| d.members.contains(&def)) {
+            let help = Some(format!("name the total `{}`; members may only be limited", group.name));
+            let (member, group) = (&name.value, &group.name);
+            let message = format!("`{member}` belongs to the group `{group}` and takes no demand or addition of its own");
+            self.problem(name.span.clone(), message, help);
+        }
     }
 
     fn claim(&mut self, def: usize, rank: u8, name: &Spanned<String>) {

@@ -9,4 +9,5 @@ pub mod controller;
 pub mod inputs;
 pub mod latch;
 pub mod overrun;
+pub mod shell;
 pub mod snapshot;

@@ -1,0 +1,9 @@
+//! The subcommands, one a file.
+
+pub(crate) mod bench;
+pub(crate) mod check;
+#[cfg(feature = "demo")]
+pub(crate) mod demo;
+pub(crate) mod run;
+#[cfg(feature = "demo")]
+pub(crate) mod simulate;
