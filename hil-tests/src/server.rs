@@ -216,10 +216,9 @@ impl Connection {
         match service.answer(frame.unit, frame.pdu.as_slice(), &mut out) {
             Outcome::Reply { after_ms } => {
                 let due = clock.elapsed() + Duration::from_millis(u64::from(after_ms));
-                let last = self.waiting.back().map_or(Duration::ZERO, |last| last.due);
                 let (bytes, len) = encode(&Frame { pdu: out, ..frame });
-                // Answers keep the order of their requests.
-                self.waiting.push_back(Waiting { due: due.max(last), bytes, len, sent: 0 });
+                // Only the first of the queue is ever sent, so answers keep the order of their requests.
+                self.waiting.push_back(Waiting { due, bytes, len, sent: 0 });
             }
             Outcome::Silence => {}
             Outcome::Refused => self.closed = true,

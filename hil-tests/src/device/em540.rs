@@ -224,6 +224,8 @@ mod tests {
     fn the_identity_is_seen_only_when_it_is_asked_for_alone() {
         let (mut meter, mut plant) = site(800.0, 0.0);
         assert_eq!(ask(&mut meter, &mut plant, &[3, 0, 0x0B, 0, 1]), [3, 2, 0x06, 0xD0]);
+        let two = ask(&mut meter, &mut plant, &[3, 0, 0x0B, 0, 2]);
+        assert_eq!(two[1..4], [4, 0, 0], "high word of V L3-L1, then the current");
         let line = s32_low_first(&ask(&mut meter, &mut plant, &[3, 0, 0x0A, 0, 2]));
         assert!((3900..4050).contains(&line), "V L3-L1 is {line} dV");
     }

@@ -275,6 +275,33 @@ mod tests {
         }
     }
 
+    /// A device with a register and a coil at every address there is.
+    struct Everything;
+
+    impl Registers for Everything {
+        fn bit(&mut self, _: BitTable, _: u16) -> Result<bool, Exception> {
+            Ok(true)
+        }
+
+        fn set_words(&mut self, _: u16, _: &[u8]) -> Result<(), Exception> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nothing_reaches_beyond_the_last_address() {
+        let mut out = Pdu::new();
+        for (pdu, reply) in [
+            (&[1, 0xFF, 0xFE, 0, 2][..], &[1, 1, 0b11][..]),
+            (&[1, 0xFF, 0xFE, 0, 3], &[0x81, 2]),
+            (&[16, 0xFF, 0xFF, 0, 1, 2, 0, 0], &[16, 0xFF, 0xFF, 0, 1]),
+            (&[16, 0xFF, 0xFF, 0, 2, 4, 0, 0, 0, 0], &[0x90, 2]),
+        ] {
+            answer(pdu, &mut Everything, &mut out);
+            assert_eq!(out.as_slice(), reply, "{pdu:02x?}");
+        }
+    }
+
     #[test]
     fn the_largest_requests_fit() {
         assert_eq!(ask(&mut memory(), &[3, 0, 0, 0, 125]).len(), 252);

@@ -69,6 +69,18 @@ pub(super) fn token(text: &str, from: usize) -> Result<Option<Token>, Problem> {
     Ok(Some(Token { kind, span: start..start + len }))
 }
 
+/// A part of the text without the white space and comments around it. What is no sequence of tokens stays as it is.
+pub(super) fn trimmed(part: &str) -> &str {
+    let mut span: Option<Range<usize>> = None;
+    let mut at = 0;
+    while let Ok(next) = token(part, at) {
+        let Some(next) = next else { return span.map_or("", |span| &part[span]) };
+        at = next.span.end;
+        span = Some(span.map_or(next.span.start, |s| s.start)..at);
+    }
+    part
+}
+
 /// The start of the next token: white space and comments skipped.
 fn skip_space(text: &str, from: usize) -> Result<usize, Problem> {
     let mut at = from;
@@ -223,6 +235,18 @@ mod tests {
             ")",
         ];
         assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn a_part_is_trimmed_of_space_and_comments() {
+        for (part, trimmed_part) in [
+            (" /* a */ \"b\" // c\n ", "\"b\""),
+            ("(1, /* 2 */ 3)", "(1, /* 2 */ 3)"),
+            (" // nothing\n", ""),
+            (" \"never ends ", " \"never ends "),
+        ] {
+            assert_eq!(trimmed(part), trimmed_part);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! ron gives no places to what it deserialises, but a borrowed [`RawValue`] is a slice of the text, so its address says where
 //! it stands. The text being read, and what failed so far, are kept per thread while [`super::parse`] runs.
 
+use super::lex;
 use ron::extensions::Extensions;
 use ron::value::RawValue;
 use ron::{Options, error::Position};
@@ -150,7 +151,7 @@ fn offset(text: &str, at: Position) -> usize {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let part = <&'de RawValue>::deserialize(d)?.trim().get_ron();
+        let part = lex::trimmed(<&'de RawValue>::deserialize(d)?.get_ron());
         let value = slice(part).map_err(|Noted| D::Error::custom(ECHO))?;
         Ok(Self { value, span: span_of(part) })
     }
@@ -158,7 +159,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lenient<T> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let part = <&'de RawValue>::deserialize(d)?.trim().get_ron();
+        let part = lex::trimmed(<&'de RawValue>::deserialize(d)?.get_ron());
         let before = noted();
         let value = slice(part).ok();
         if value.is_none() {

@@ -73,7 +73,7 @@ impl<'f> Check<'f> {
         source.value.clone()
     }
 
-    /// `value` if it lies in the range, else its lower end and a problem.
+    /// `value` if it lies in the range, else the nearer end and a problem.
     fn within<T: PartialOrd + Copy + std::fmt::Display>(
         &mut self,
         what: &str,
@@ -85,7 +85,7 @@ impl<'f> Check<'f> {
         }
         let message = format!("{what} is {}", value.value);
         self.refuse(&value.span, message, format!("it must lie within {low} and {high}"));
-        low
+        if value.value > high { high } else { low }
     }
 
     /// The position of a name in a map, or a problem with a proposal.
@@ -225,3 +225,6 @@ pub(super) fn limits(link: &Link) -> Limits {
         forbidden: link.forbidden.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;
