@@ -88,7 +88,9 @@ impl Problems {
 
     /// Whether a name, or the device that it belongs to, leads to nothing because of another problem.
     pub(crate) fn is_lost(&self, name: &str) -> bool {
-        let belongs = |lost: &String| name.strip_prefix(lost.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let belongs = |lost: &String| {
+            name.strip_prefix(lost.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
         self.lost.iter().any(belongs)
     }
 }

@@ -90,11 +90,19 @@ impl fmt::Display for Timing {
         for p in &self.points {
             writeln!(f, "{:<32} {:>9} {:>9} {:>9}", p.point, p.worst_ms, p.accepted_ms, p.age_ms_max)?;
         }
-        writeln!(f, "\n{:<24} {:<24} {:<20} {:>9} {:>9} {:>9}", "output", "input", "program", "react ms", "loss ms", "out ms")?;
+        writeln!(
+            f,
+            "\n{:<24} {:<24} {:<20} {:>9} {:>9} {:>9}",
+            "output", "input", "program", "react ms", "loss ms", "out ms"
+        )?;
         for r in &self.reactions {
             let (output, input, program) = (&r.output, &r.input, &r.program);
             let slow = if r.fast { "" } else { "  (slow by nature)" };
-            writeln!(f, "{output:<24} {input:<24} {program:<20} {:>9} {:>9} {:>9}{slow}", r.reaction_ms, r.loss_ms, r.out_ms)?;
+            writeln!(
+                f,
+                "{output:<24} {input:<24} {program:<20} {:>9} {:>9} {:>9}{slow}",
+                r.reaction_ms, r.loss_ms, r.out_ms
+            )?;
         }
         Ok(())
     }

@@ -61,7 +61,8 @@ fn totals_stand_before_the_outputs_of_devices() {
     let OutputKind::Real { rule, .. } = &site.outputs()[0].kind else { panic!("a total is a real output") };
     assert_eq!(rule.range, (-5_000.0, 5_000.0), "what its members can do together");
     let pcs = site.devices().iter().find(|d| d.name == "pcs").unwrap();
-    let listed: Vec<_> = pcs.outputs.iter().map(|o| (o.output, pcs.profile.writables[o.writable].name.as_str())).collect();
+    let listed: Vec<_> =
+        pcs.outputs.iter().map(|o| (o.output, pcs.profile.writables[o.writable].name.as_str())).collect();
     assert_eq!(listed, [(1, "p"), (3, "alarm_reset")]);
     assert_eq!(pcs.watchdog_ms, Some(5_000));
 }
@@ -105,7 +106,9 @@ fn devices_behind_one_address_share_its_round() {
 #[test]
 fn a_device_without_a_watchdog_may_be_accepted() {
     let relay = r#""relay": (profile: "./relay.ron", bus: "lan", address: "127.0.0.2", unit: 1, poll_ms: 500, answer_ms: 10, accepts_no_watchdog: true, accepts_unverified_writes: true), "pcs": "#;
-    let text = GOOD.replacen("\"pcs\": ", relay, 1).replace("\"pcs.alarm_reset\": (),", "\"pcs.alarm_reset\": (), \"relay.k1\": (),");
+    let text = GOOD
+        .replacen("\"pcs\": ", relay, 1)
+        .replace("\"pcs.alarm_reset\": (),", "\"pcs.alarm_reset\": (), \"relay.k1\": (),");
     let too_slow = said(&text);
     assert!(too_slow.iter().all(|s| s.contains("relay.")), "{too_slow:?}");
     let text = text.replace("poll_ms: 500", "poll_ms: 200");
@@ -133,7 +136,19 @@ fn one_pass_says_everything() {
     let said = said(&text);
     let places: Vec<&str> = said.iter().map(|s| s.split_once(' ').unwrap().0).collect();
     let expected = [
-        "5:122", "6:10", "9:101", "10:28", "13:15", "15:35", "16:88", "20:68", "23:30", "24:195", "27:51", "29:76", "30:20",
+        "5:122",
+        "6:10",
+        "9:101",
+        "10:28",
+        "13:15",
+        "15:35",
+        "16:88",
+        "20:68",
+        "23:30",
+        "24:195",
+        "27:51",
+        "29:76",
+        "30:20",
         "(profile)",
     ];
     assert_eq!(places, expected, "{said:#?}");
@@ -156,7 +171,10 @@ fn a_site_is_loaded_with_the_profiles_beside_it() {
 #[test]
 fn files_that_are_missing_or_no_text_are_said() {
     let missing = load(Path::new("no/such/site.ron")).unwrap_err();
-    assert!(matches!(&missing, LoadError::Unreadable { .. }) && missing.to_string().starts_with("no/such/site.ron: "), "{missing}");
+    assert!(
+        matches!(&missing, LoadError::Unreadable { .. }) && missing.to_string().starts_with("no/such/site.ron: "),
+        "{missing}"
+    );
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("no-text.ron");
     std::fs::write(&path, b"Site(\n  name: \"\xff\",\n)").unwrap();
     let refused = load(&path).unwrap_err().to_string();

@@ -15,8 +15,11 @@ pub mod cabin;
 pub mod clock;
 pub mod device;
 pub mod fault;
+pub mod oracle;
 pub mod plant;
+pub mod reference;
 pub mod server;
+pub mod virtual_site;
 pub mod world;
 
 mod frame;

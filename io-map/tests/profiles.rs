@@ -6,8 +6,10 @@ use flyball_io_map::modbus::{Area, Discovery, EncodeError, Exception, ModelTable
 use flyball_io_map::profile::{
     BindError, Bound, Decoded, Profile, Settings, WRITE_MAX, Watchdog, WriteGroup, library, load,
 };
+use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::OnceLock;
 
 #[path = "profiles/mutants.rs"]
 mod mutants;
@@ -16,8 +18,13 @@ fn text(name: &str) -> &'static str {
     library().iter().find(|(n, _)| *n == name).expect("a profile of the library").1
 }
 
+/// Each profile is read once, since reading takes longer than any test here.
 fn loaded(name: &str) -> Profile {
-    load(text(name)).unwrap_or_else(|problems| panic!("{}", render(name, text(name), &problems)))
+    static LOADED: OnceLock<BTreeMap<&str, Profile>> = OnceLock::new();
+    let read = |(name, text): &(&'static str, &str)| {
+        (*name, load(text).unwrap_or_else(|problems| panic!("{}", render(name, text, &problems))))
+    };
+    LOADED.get_or_init(|| library().iter().map(read).collect())[name].clone()
 }
 
 /// A device: what its registers and bits hold.
@@ -146,8 +153,13 @@ fn the_em540_is_asked_little_and_understood() {
     device.holding(0x053C, &[0xC34B, 0]);
     device.holding(0x002C, &[0xFFFF, 0x7FFF]);
     let mut meter = Session::new("carlo-gavazzi/em540", device, None);
-    let fast: Vec<Request<'_>> =
-        meter.bound.blocks().iter().filter(|b| b.poll() == Poll::Fast).map(flyball_io_map::profile::ReadBlock::request).collect();
+    let fast: Vec<Request<'_>> = meter
+        .bound
+        .blocks()
+        .iter()
+        .filter(|b| b.poll() == Poll::Fast)
+        .map(flyball_io_map::profile::ReadBlock::request)
+        .collect();
     let read = |at, count| Request::Read { area: Area::Holding, at, count };
     assert_eq!(fast, [read(0x28, 6), read(0x53C, 2)]);
     meter.poll(5);
@@ -155,6 +167,8 @@ fn the_em540_is_asked_little_and_understood() {
     assert_eq!(values, [-5000.0, 49.995, 230.1, 12.345, 12_345_600.0, 0.0].map(|v: f64| Ok(v.to_bits())));
     assert_eq!(meter.value("q"), Err(NoData::NotImplemented));
     assert_eq!(meter.readings[meter.profile.point("p").expect("a point")].taken(), ScanTime::from_ms(5));
+    let frequency = &meter.profile.points[meter.profile.point("f").expect("a point")];
+    assert_eq!((frequency.resolution(), frequency.update_ms), (Some(0.001), Some(100)));
     let identity = &meter.bound.identity()[0];
     assert_eq!(identity.request(), read(0x0B, 1));
     assert!(identity.check(&[1744]).is_ok() && identity.check(&[340]).is_err());
@@ -417,4 +431,39 @@ fn points_of_an_optional_model_may_be_absent() {
     let absent: Vec<&str> = bound.absent().iter().map(|i| profile.points[*i].name.as_str()).collect();
     assert_eq!(absent.len(), profile.points.iter().filter(|p| p.source.starts_with("802")).count());
     assert!(absent.contains(&"battery_v") && !absent.contains(&"soc"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn whatever_a_device_answers_is_a_plausible_value_or_none(words in prop::collection::vec(any::<u16>(), 0..130), short in 0usize..130) {
+        let (mut pcs, _) = session();
+        for i in 0..pcs.bound.blocks().len() {
+            let Request::Read { count, .. } = pcs.bound.blocks()[i].request() else { panic!("a read") };
+            let whole: Vec<u16> = words.iter().copied().cycle().take(words.len() * usize::from(count)).collect();
+            let cut = usize::from(count).min(short).min(whole.len());
+            let _ = pcs.bound.decode_block(i, &whole[..cut], ScanTime(0), &mut pcs.readings);
+        }
+        for (point, reading) in pcs.profile.points.iter().zip(&pcs.readings) {
+            if let Ok(v) = reading.fresh(ScanTime(0), 0) {
+                prop_assert!(point.plausible.0 <= v && v <= point.plausible.1, "{} is {v}", point.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_set_point_is_written_to_within_half_a_count_or_refused(value in any::<f64>(), watts in -1e6f64..1e6, power in -10i16..=10) {
+        let (mut pcs, at) = session();
+        pcs.device.holding(at(704, 55), &[power.cast_unsigned()]);
+        pcs.poll(0);
+        for value in [value, watts] {
+            if pcs.write("p", value).is_ok() {
+                let raw = [24, 25].map(|o| pcs.device.0[&(Area::Holding, at(704, o))]);
+                let raw = (u32::from(raw[0]) << 16 | u32::from(raw[1])).cast_signed();
+                let count = 10f64.powi(power.into());
+                prop_assert!((f64::from(raw) * count - value).abs() <= count * 0.500_001, "{raw} for {value}");
+            }
+        }
+    }
 }

@@ -8,6 +8,8 @@
 #![forbid(unsafe_code)]
 
 pub mod battery;
+#[cfg(test)]
+mod bench;
 pub mod blocks;
 pub mod grid;
 pub mod modes;

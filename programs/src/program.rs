@@ -78,6 +78,12 @@ impl<'a> Scan<'a> {
         self.outputs.limit(output, low, high);
     }
 
+    /// The output may only be at its safe value.
+    pub fn allow_nothing(&mut self, output: &Limit<Real>) {
+        // what is not a number allows nothing, wherever the safe value lies
+        self.outputs.limit(output, f64::NAN, f64::NAN);
+    }
+
     /// This program does not limit the output in this scan.
     pub fn release(&mut self, output: &Limit<Real>) {
         self.outputs.limit(output, f64::MIN, f64::MAX);
@@ -144,3 +150,6 @@ impl<P: Program> Run for Placed<P> {
         self.state = state;
     }
 }
+
+#[cfg(test)]
+mod tests;

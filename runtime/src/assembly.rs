@@ -10,7 +10,7 @@ use crate::scan::latch::LifeRule;
 use crate::scan::overrun::{Contract, Threshold};
 use crate::scan::shell::SystemValue;
 use crate::scan::snapshot::Layout;
-use flyball_config::{ARM, Arm as SiteArm, Device, RESET, Site, Skips};
+use flyball_config::{ARM, Arm as SiteArm, Device, RESET, Site, Skips, SystemPoints};
 use flyball_io_map::image::point::Source;
 use flyball_io_map::image::wiring::{OutputAt, OutputDef, OutputKind};
 use std::ops::Range;
@@ -47,8 +47,11 @@ pub struct Assembly {
 /// Puts a site together, fresh, as it is before the first scan.
 #[must_use]
 pub fn assemble(site: &Site) -> Assembly {
-    let built = site.build();
+    let mut built = site.build();
     let at = places(site.outputs());
+    for device in site.devices() {
+        device.outputs.iter().for_each(|o| built.wired.outputs.gate(at[o.output], device.points.end - 1));
+    }
     let period_ns = u64::from(site.scan().period_ms) * 1_000_000;
     let programs = site.program_names().map(str::to_owned).collect();
     let layout = Layout::new(
@@ -69,10 +72,9 @@ pub fn assemble(site: &Site) -> Assembly {
 
 /// Which points the shell stamps, given what the scan thread could have of the machine.
 #[must_use]
-pub fn system_values(site: &Site, report: Option<&StartReport>) -> Vec<(usize, SystemValue)> {
+pub fn system_values(system: &SystemPoints, report: Option<&StartReport>) -> Vec<(usize, SystemValue)> {
     let had = |name: &str| report.is_some_and(|r| r.flags().iter().any(|(n, ok)| *n == name && *ok));
     let flag = |name: &str| SystemValue::Fixed(f64::from(u8::from(had(name))));
-    let system = site.system();
     vec![
         (system.realtime, flag("scheduling_fifo")),
         (system.memory_locked, flag("memory_locked")),

@@ -11,4 +11,10 @@ pub mod field;
 #[cfg(not(loom))]
 pub mod rt;
 #[cfg(not(loom))]
+pub mod scada;
+#[cfg(not(loom))]
 pub mod scan;
+#[cfg(not(loom))]
+pub mod site;
+#[cfg(not(loom))]
+pub mod telemetry;

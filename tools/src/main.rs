@@ -5,6 +5,8 @@
 mod commands;
 mod exit;
 mod logger;
+mod site;
+mod status;
 
 #[cfg(feature = "demo")]
 mod broker;
@@ -36,6 +38,7 @@ enum Command {
     #[cfg(feature = "demo")]
     Simulate(commands::simulate::Args),
     /// Measure.
+    #[cfg(feature = "demo")]
     Bench(commands::bench::Args),
 }
 
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Check(args) => commands::check::run(&args),
         #[cfg(feature = "demo")]
         Command::Simulate(args) => commands::simulate::run(&args),
+        #[cfg(feature = "demo")]
         Command::Bench(args) => commands::bench::run(&args),
     };
     let exit = exit.unwrap_or_else(|error| {

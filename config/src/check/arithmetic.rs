@@ -63,7 +63,8 @@ fn worst_ages(facts: &Facts<'_>) -> Vec<u64> {
                 let device = usize::from(device);
                 if let Some(draft) = &facts.devices[device] {
                     let period_ms = endpoints::poll(draft, i - facts.parts[device].start).period_ms(draft.poll_ms);
-                    worst[i] = u64::from(period_ms) + u64::from(facts.endpoints.round_ms[device]) + u64::from(facts.period_ms);
+                    worst[i] =
+                        u64::from(period_ms) + u64::from(facts.endpoints.round_ms[device]) + u64::from(facts.period_ms);
                 }
             }
             Source::System => worst[i] = u64::from(facts.period_ms),
@@ -106,7 +107,8 @@ fn ages_fit(problems: &mut Problems, facts: &Facts<'_>, worst: &[u64]) {
     for (part, draft) in facts.parts.iter().zip(facts.devices) {
         let Some(draft) = draft else { continue };
         let too_old = part.clone().filter(|i| worst[*i] > u64::from(facts.wired.points[*i].age_max_ms));
-        let (narrowed, own): (Vec<usize>, Vec<usize>) = too_old.partition(|i| facts.narrowed.iter().any(|(n, _)| n == i));
+        let (narrowed, own): (Vec<usize>, Vec<usize>) =
+            too_old.partition(|i| facts.narrowed.iter().any(|(n, _)| n == i));
         // one point says it for all of the device: that which is furthest off
         let furthest = own.into_iter().max_by_key(|i| worst[*i] - u64::from(facts.wired.points[*i].age_max_ms));
         for i in narrowed.into_iter().chain(furthest) {
@@ -142,7 +144,9 @@ fn made_of(facts: &Facts<'_>, point: usize, worst_ms: u64) -> String {
     let round_ms = facts.endpoints.round_ms[device];
     let period_ms = worst_ms - u64::from(round_ms) - u64::from(facts.period_ms);
     let scan_ms = facts.period_ms;
-    format!("read every {period_ms} ms, up to {round_ms} ms for its turn and answer, {scan_ms} ms for the scan: poll faster, or accept more")
+    format!(
+        "read every {period_ms} ms, up to {round_ms} ms for its turn and answer, {scan_ms} ms for the scan: poll faster, or accept more"
+    )
 }
 
 fn reactions(facts: &Facts<'_>, worst: &[u64]) -> Vec<Reaction> {
@@ -164,7 +168,10 @@ fn reactions(facts: &Facts<'_>, worst: &[u64]) -> Vec<Reaction> {
                 all.push(Reaction {
                     output: def.name.clone(),
                     input: input.name.clone(),
-                    program: facts.programs.get(usize::from(by.0)).map_or(String::new(), |(name, _)| (*name).to_owned()),
+                    program: facts
+                        .programs
+                        .get(usize::from(by.0))
+                        .map_or(String::new(), |(name, _)| (*name).to_owned()),
                     fast: fast[used.point],
                     reaction_ms: whole(worst[used.point] + scan_ms + write_ms),
                     loss_ms: whole(loss_ms),
@@ -195,7 +202,11 @@ fn out_ms(kind: &OutputKind) -> u32 {
             let (down, up) = (rule.safe - rule.range.0, rule.range.1 - rule.safe);
             let way = if down > up { down } else { up };
             let ms = (way / rule.ramp_out_per_s * 1_000.0).ceil();
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturating by definition of `as`")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "saturating by definition of `as`"
+            )]
             let ms = ms as u64;
             whole(ms)
         }
@@ -215,14 +226,22 @@ fn reactions_fit(problems: &mut Problems, needed: &Spanned<u32>, reactions: &[Re
                 "`{output}` reacts to `{}` within {} ms, but {} ms are needed",
                 slowest.input, slowest.reaction_ms, needed.value
             );
-            problems.say_help(&needed.span, message, format!("through `{}`: poll faster, or state a need that can be met", slowest.program));
+            problems.say_help(
+                &needed.span,
+                message,
+                format!("through `{}`: poll faster, or state a need that can be met", slowest.program),
+            );
         }
         if let Some(slowest) = of_output().max_by_key(|r| r.loss_ms).filter(|r| r.loss_ms > needed.value) {
             let message = format!(
                 "`{output}` begins to go safe {} ms after `{}` is lost, but {} ms are needed",
                 slowest.loss_ms, slowest.input, needed.value
             );
-            problems.say_help(&needed.span, message, format!("through `{}`: let it accept less age, or narrow `age_max_ms` of the point", slowest.program));
+            problems.say_help(
+                &needed.span,
+                message,
+                format!("through `{}`: let it accept less age, or narrow `age_max_ms` of the point", slowest.program),
+            );
         }
     }
 }

@@ -73,7 +73,8 @@ fn one(
     let address = address(problems, &device.address, port);
     let poll_ms = within(problems, "poll_ms", &device.poll_ms, 1..=600_000);
     if poll_ms < period_ms && device.poll_ms.value > 0 {
-        let message = format!("polled every {poll_ms} ms, but a scan takes the newest reading only every {period_ms} ms");
+        let message =
+            format!("polled every {poll_ms} ms, but a scan takes the newest reading only every {period_ms} ms");
         problems.say_help(&device.poll_ms.span, message, format!("{period_ms} ms or more"));
     }
     if matches!(device.unit.value, 248..=254) {
@@ -161,7 +162,10 @@ fn consent(problems: &mut Problems, name: &Spanned<String>, device: &DeviceFile,
     let accepted = device.accepts_no_watchdog.as_ref();
     match (missing, accepted) {
         (Some(reason), None) if is_written => {
-            let message = format!("`{}` has outputs but no watchdog: without us it goes on for ever with what was written last", name.value);
+            let message = format!(
+                "`{}` has outputs but no watchdog: without us it goes on for ever with what was written last",
+                name.value
+            );
             let help = format!("{reason}; `accepts_no_watchdog: true` says that the site is safe all the same");
             problems.say_help(&name.span, message, help);
         }
@@ -170,7 +174,8 @@ fn consent(problems: &mut Problems, name: &Spanned<String>, device: &DeviceFile,
             problems.say_help(&accepted.span, message, "accept it, or list none of its outputs");
         }
         (None, Some(accepted)) if accepted.value => {
-            let message = format!("`{}` does not need this: nothing is written to it without its own watchdog", name.value);
+            let message =
+                format!("`{}` does not need this: nothing is written to it without its own watchdog", name.value);
             problems.say_help(&accepted.span, message, "leave `accepts_no_watchdog` out");
         }
         _ => {}
@@ -185,7 +190,9 @@ fn consent(problems: &mut Problems, name: &Spanned<String>, device: &DeviceFile,
 
 /// Whether what keeps a watchdog alive comes in time: `round_ms` is the longest that a request waits on its endpoint.
 pub(super) fn keeps_alive(problems: &mut Problems, draft: &Draft, listed: &[usize], round_ms: u32) {
-    let (Watchdog::Device { kept_by, .. }, Some(watchdog_ms)) = (&draft.profile.watchdog, draft.watchdog_ms) else { return };
+    let (Watchdog::Device { kept_by, .. }, Some(watchdog_ms)) = (&draft.profile.watchdog, draft.watchdog_ms) else {
+        return;
+    };
     if listed.is_empty() {
         return;
     }
@@ -199,7 +206,10 @@ pub(super) fn keeps_alive(problems: &mut Problems, draft: &Draft, listed: &[usiz
                 if problems.is_lost(&format!("{name}.{}", spec.name)) {
                     return;
                 }
-                let message = format!("the watchdog of `{name}` is kept alive by writing `{name}.{}`, which is no output here", spec.name);
+                let message = format!(
+                    "the watchdog of `{name}` is kept alive by writing `{name}.{}`, which is no output here",
+                    spec.name
+                );
                 problems.say_help(&draft.name.span, message, format!("list `{name}.{}` under `outputs`", spec.name));
                 return;
             }
@@ -208,8 +218,12 @@ pub(super) fn keeps_alive(problems: &mut Problems, draft: &Draft, listed: &[usiz
     };
     let needed_ms = every_ms.saturating_add(round_ms);
     if needed_ms >= watchdog_ms && !problems.senseless {
-        let message = format!("the watchdog of `{name}` expires after {watchdog_ms} ms, but is kept alive only every {every_ms} ms");
-        let help = format!("with {round_ms} ms until a request's turn that is up to {needed_ms} ms: choose a longer `watchdog_ms`");
+        let message = format!(
+            "the watchdog of `{name}` expires after {watchdog_ms} ms, but is kept alive only every {every_ms} ms"
+        );
+        let help = format!(
+            "with {round_ms} ms until a request's turn that is up to {needed_ms} ms: choose a longer `watchdog_ms`"
+        );
         problems.say_help(&draft.watchdog_span, message, help);
     }
 }

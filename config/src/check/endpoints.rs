@@ -32,7 +32,8 @@ pub(super) fn check(problems: &mut Problems, devices: &[Option<Draft>], listed: 
     let mut round_ms = vec![0; devices.len()];
     let mut loads = Vec::new();
     for endpoint in &all {
-        let drafts: Vec<(usize, &Draft)> = endpoint.devices.iter().filter_map(|i| Some((*i, devices[*i].as_ref()?))).collect();
+        let drafts: Vec<(usize, &Draft)> =
+            endpoint.devices.iter().filter_map(|i| Some((*i, devices[*i].as_ref()?))).collect();
         let (mut requests, mut round) = (0, 0_u32);
         for (i, draft) in &drafts {
             let asked = reads(draft).saturating_add(writes(draft, &written(listed, *i)));
@@ -57,7 +58,10 @@ fn written(listed: &[Listed], device: usize) -> Vec<usize> {
 fn keeps_up(problems: &mut Problems, draft: &Draft, requests: u32, round_ms: u32) {
     if round_ms > draft.poll_ms && !problems.senseless {
         let name = &draft.name.value;
-        let message = format!("`{name}` is polled every {} ms, but its endpoint needs {round_ms} ms for its {requests} requests", draft.poll_ms);
+        let message = format!(
+            "`{name}` is polled every {} ms, but its endpoint needs {round_ms} ms for its {requests} requests",
+            draft.poll_ms
+        );
         let help = "poll less often, or say with `answer_ms` that its devices answer faster than their time-out";
         problems.say_help(&draft.poll_span, message, help);
     }
@@ -86,7 +90,8 @@ fn reads(draft: &Draft) -> u32 {
         let inside = |b: &Block| at.offset().checked_sub(b.at).is_some_and(|offset| offset < b.len);
         blocks.iter().any(|b| b.area == at.area() && of_model(b) && inside(b))
     };
-    let written = draft.profile.writables.iter().map(|w| &w.register).chain(draft.profile.connect.iter().map(|s| &s.register));
+    let written =
+        draft.profile.writables.iter().map(|w| &w.register).chain(draft.profile.connect.iter().map(|s| &s.register));
     let registers = draft.profile.points.iter().map(|p| &p.register).chain(written);
     let mut factors: Vec<At> = registers.filter_map(|r| r.factor).filter(|at| !holds(*at)).collect();
     factors.sort_unstable();

@@ -48,13 +48,20 @@ fn members<'a>(
     taken: &mut Vec<(usize, &'a str)>,
 ) -> Vec<usize> {
     if group.members.value.is_empty() {
-        problems.say_help(&group.members.span, "a group without members controls nothing", "name at least one real output");
+        problems.say_help(
+            &group.members.span,
+            "a group without members controls nothing",
+            "name at least one real output",
+        );
     }
     let mut members = Vec::new();
     for member in &group.members.value {
         let Some(i) = outputs.iter().position(|o| o.name == member.value) else {
             if groups.get(&member.value).is_some() {
-                problems.say(&member.span, format!("`{}` is a group; a group's members are outputs of devices", member.value));
+                problems.say(
+                    &member.span,
+                    format!("`{}` is a group; a group's members are outputs of devices", member.value),
+                );
             } else {
                 let known: Vec<&str> = outputs.iter().map(|o| o.name.as_str()).collect();
                 let message = format!("no output is called `{}`", member.value);
@@ -71,7 +78,8 @@ fn members<'a>(
                 continue;
             }
             OutputKind::Choice { .. } | OutputKind::Pulse => {
-                problems.say(&member.span, format!("`{}` is no real output, so it has no part in a total", member.value));
+                problems
+                    .say(&member.span, format!("`{}` is no real output, so it has no part in a total", member.value));
                 continue;
             }
         }

@@ -30,8 +30,8 @@ use arithmetic::Facts;
 use devices::Draft;
 use endpoints::Endpoints;
 use flyball_io_map::document::{self, Lenient, Problem};
-use flyball_io_map::image::wiring::{OutputDef, Wired};
 use flyball_io_map::image::PointDef;
+use flyball_io_map::image::wiring::{OutputDef, Wired};
 use outputs::Listed;
 use profiles::Library;
 use std::ops::Range;
@@ -99,7 +99,11 @@ fn site(problems: &mut Problems, text: &str, file: &mut SiteFile, library: &mut 
         problems.say(&file.name.span, message);
     }
     for (name, _) in file.commands.iter().filter(|(name, _)| file.groups.get(&name.value).is_some()) {
-        problems.say_help(&name.span, format!("`{}` is a group already", name.value), "give the command a name of its own");
+        problems.say_help(
+            &name.span,
+            format!("`{}` is a group already", name.value),
+            "give the command a name of its own",
+        );
     }
     let server = file.modbus_server.as_ref().and_then(damaged_or);
     let modbus_server = server.and_then(|s| north::modbus_server(problems, s, &latched, &commands));

@@ -23,7 +23,8 @@ pub(crate) fn simple(problems: &mut Problems, what: &str, name: &Spanned<String>
 /// A name with a dot, of a command or of a group's total: `group.name`.
 pub(crate) fn dotted(problems: &mut Problems, what: &str, name: &Spanned<String>, devices: &[&str]) -> bool {
     let Some((group, own)) = name.value.split_once('.').filter(|(group, own)| is_word(group) && is_word(own)) else {
-        let help = format!("two words of 1 to {LENGTH_MAX} letters, digits, `_` and `-` with a dot between, like `ess.p`");
+        let help =
+            format!("two words of 1 to {LENGTH_MAX} letters, digits, `_` and `-` with a dot between, like `ess.p`");
         problems.say_help(&name.span, format!("`{}` cannot be the name of a {what}", name.value), help);
         return false;
     };

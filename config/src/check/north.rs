@@ -40,7 +40,11 @@ pub(super) fn modbus_server(
         && file.writers.is_empty()
     {
         let message = format!("the server listens on {listen} for the whole network, but no peer is listed");
-        problems.say_help(&file.listen.span, message, "list who may read under `readers` and who may write under `writers`");
+        problems.say_help(
+            &file.listen.span,
+            message,
+            "list who may read under `readers` and who may write under `writers`",
+        );
     }
     Some(ModbusServer { listen: listen?, units: units(problems, file), readers, writers })
 }
@@ -73,7 +77,11 @@ fn peer(problems: &mut Problems, given: &Spanned<String>) -> Option<IpAddr> {
     let parsed = given.value.parse::<IpAddr>().ok().filter(|ip| !ip.is_unspecified() && !ip.is_multicast());
     if parsed.is_none() {
         let message = format!("`{}` is not the address of a peer", given.value);
-        problems.say_help(&given.span, message, "one IP address without a port, like \"192.168.1.10\"; nobody stands for everybody");
+        problems.say_help(
+            &given.span,
+            message,
+            "one IP address without a port, like \"192.168.1.10\"; nobody stands for everybody",
+        );
     }
     parsed
 }

@@ -34,7 +34,13 @@ pub(crate) fn range(problems: &mut Problems, key: &str, given: &Spanned<(f64, f6
 }
 
 /// A range that lies within a wider one.
-pub(crate) fn narrower(problems: &mut Problems, key: &str, given: &Spanned<(f64, f64)>, wide: (f64, f64), whose: &str) -> (f64, f64) {
+pub(crate) fn narrower(
+    problems: &mut Problems,
+    key: &str,
+    given: &Spanned<(f64, f64)>,
+    wide: (f64, f64),
+    whose: &str,
+) -> (f64, f64) {
     let Some((low, high)) = range(problems, key, given) else { return wide };
     if low < wide.0 || high > wide.1 {
         let message = format!("`{key}` from {low} to {high} is wider than {whose}, {} to {}", wide.0, wide.1);
@@ -49,6 +55,10 @@ pub(crate) fn rate(problems: &mut Problems, key: &str, given: &Spanned<f64>) -> 
     if given.value > 0.0 {
         return given.value;
     }
-    problems.say_help(&given.span, format!("`{key}` is {}, but must be above 0", given.value), "in the output's unit per second");
+    problems.say_help(
+        &given.span,
+        format!("`{key}` is {}, but must be above 0", given.value),
+        "in the output's unit per second",
+    );
     1.0
 }

@@ -52,7 +52,11 @@ fn find(
 ) -> Option<(usize, usize)> {
     let Some((device, writable)) = name.value.split_once('.') else {
         let message = format!("`{}` is not the name of an output", name.value);
-        problems.say_help(&name.span, message, "an output is called like its device, a dot, and what is written: `pcs.p`");
+        problems.say_help(
+            &name.span,
+            message,
+            "an output is called like its device, a dot, and what is written: `pcs.p`",
+        );
         return None;
     };
     let Some(index) = names.iter().position(|n| *n == device) else {
@@ -147,7 +151,10 @@ fn real(
     if let Some(given) = given.filter(|_| !(range.0 <= safe && safe <= range.1)) {
         let message = format!("the safe value of `{}` is {safe} {unit}, which lies outside its range", name.value);
         problems.say_help(&given.span, message, "widen the range until it holds the safe value");
-        return OutputKind::Real { unit, rule: Rule { safe, range: device_range, ramp_per_s: 1.0, ramp_out_per_s: 1.0 } };
+        return OutputKind::Real {
+            unit,
+            rule: Rule { safe, range: device_range, ramp_per_s: 1.0, ramp_out_per_s: 1.0 },
+        };
     }
     let mut rate = |key, given: &Option<Spanned<f64>>| given.as_ref().map_or(1.0, |g| rate(problems, key, g));
     let ramp_per_s = rate("ramp_per_s", &output.ramp_per_s);

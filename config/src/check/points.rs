@@ -61,11 +61,7 @@ fn online(draft: &Draft, source: Source) -> PointDef {
 const ONLINE_AGE_MAX_MS: u32 = 1_000;
 
 /// Applies what the site says about points of devices.
-pub(super) fn narrow(
-    problems: &mut Problems,
-    file: &UniqueMap<Lenient<PointFile>>,
-    points: &mut [PointDef],
-) {
+pub(super) fn narrow(problems: &mut Problems, file: &UniqueMap<Lenient<PointFile>>, points: &mut [PointDef]) {
     for (name, said) in file.iter() {
         let Some(said) = damaged_or(said) else { continue };
         let Some(i) = points.iter().position(|p| p.name == name.value) else {

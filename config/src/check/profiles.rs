@@ -68,7 +68,8 @@ impl<'a> Library<'a> {
             Ok(profile) => Some(Arc::new(profile)),
             Err(found) => {
                 let count = found.len();
-                let message = format!("the profile `{}` has {count} problem{}", name.value, if count == 1 { "" } else { "s" });
+                let message =
+                    format!("the profile `{}` has {count} problem{}", name.value, if count == 1 { "" } else { "s" });
                 problems.say_help(&name.span, message, "they are listed behind those of the site");
                 self.faulty.push(Faulty { file: name.value.clone(), text, problems: found });
                 None

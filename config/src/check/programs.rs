@@ -46,13 +46,16 @@ pub(super) fn shed(problems: &mut Problems, file: &SiteFile, programs: &[Option<
     shed
 }
 
+/// A program with its handles; `None` where it cannot be read.
+pub(crate) type OptionalRun = Option<Box<dyn Run>>;
+
 /// All programs that can be read, with their handles.
 pub(crate) fn wire<'a>(
     points: Vec<PointDef>,
     outputs: Vec<OutputDef>,
     period_ms: u32,
     programs: impl Iterator<Item = Option<&'a Spanned<ProgramFile>>>,
-) -> (Vec<Option<Box<dyn Run>>>, Result<Wired, Vec<Problem>>) {
+) -> (Vec<OptionalRun>, Result<Wired, Vec<Problem>>) {
     let mut wiring = Wiring::new(points, outputs, period_ms);
     let wire = |program: Option<&Spanned<ProgramFile>>| {
         wiring.begin(program.map_or(0..0, |p| p.span.clone()));

@@ -31,7 +31,8 @@ pub(super) fn check(problems: &mut Problems, file: &ScanFile) -> ScanSettings {
 fn overrun(problems: &mut Problems, file: &OverrunFile) -> Overrun {
     let (degrade, trip) = (skips(problems, "degrade", &file.degrade), skips(problems, "trip", &file.trip));
     if trip.skipped <= degrade.skipped && trip.of >= degrade.of {
-        let message = format!("trips after {} skipped slots, but degrades only after {}", trip.skipped, degrade.skipped);
+        let message =
+            format!("trips after {} skipped slots, but degrades only after {}", trip.skipped, degrade.skipped);
         problems.say_help(&file.trip.span, message, "a site degrades first; more skipped slots trip it");
     }
     Overrun { degrade, trip, shed: Vec::new() }

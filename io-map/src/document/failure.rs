@@ -20,8 +20,9 @@ pub(super) enum Consequence {
 pub(super) fn explain(failure: &Failure, text: &str, tree: &Tree) -> (Problem, Consequence) {
     let place = token_at(text, tree, &failure.span);
     let problem = |message: String| (Problem::at(place.clone(), message), Consequence::None);
-    let unknown = |message: String, found: &str, expected: &[&str]| {
-        Problem { help: proposal(found, expected), ..Problem::at(place.clone(), message) }
+    let unknown = |message: String, found: &str, expected: &[&str]| Problem {
+        help: proposal(found, expected),
+        ..Problem::at(place.clone(), message)
     };
     match &failure.code {
         Error::NoSuchStructField { expected, found, .. } => {

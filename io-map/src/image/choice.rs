@@ -64,8 +64,18 @@ impl ChoiceSlot {
     /// If there are no values, more than 32, or the safe one is not among them; the site's checker refuses this first.
     #[must_use]
     pub fn new(rule: ChoiceRule) -> Self {
-        assert!((1..=32).contains(&rule.values) && rule.safe < rule.values, "1 to 32 values, the safe one among them: {rule:?}");
-        Self { rule, statements: Vec::new(), value: rule.safe, cause: Cause::NoDemand, changed: None, leaving_since: None }
+        assert!(
+            (1..=32).contains(&rule.values) && rule.safe < rule.values,
+            "1 to 32 values, the safe one among them: {rule:?}"
+        );
+        Self {
+            rule,
+            statements: Vec::new(),
+            value: rule.safe,
+            cause: Cause::NoDemand,
+            changed: None,
+            leaving_since: None,
+        }
     }
 
     /// The index of the value that went out in the last scan, and why.
@@ -201,9 +211,15 @@ mod tests {
         let (mut waits, mut drops) = (slot.clone(), slot);
         assert_eq!(waits.resolve(ScanTime::from_ms(10), Drive::Armed, &power(4_000.0, 10), false), (1, Cause::Order));
         assert_eq!(waits.resolve(ScanTime::from_ms(509), Drive::Armed, &power(4_000.0, 509), false), (1, Cause::Order));
-        assert_eq!(waits.resolve(ScanTime::from_ms(510), Drive::Armed, &power(4_000.0, 510), false), (0, Cause::Limit(By(1))));
+        assert_eq!(
+            waits.resolve(ScanTime::from_ms(510), Drive::Armed, &power(4_000.0, 510), false),
+            (0, Cause::Limit(By(1)))
+        );
         assert_eq!(drops.resolve(ScanTime::from_ms(10), Drive::Armed, &power(4_000.0, 10), false), (1, Cause::Order));
-        assert_eq!(drops.resolve(ScanTime::from_ms(20), Drive::Armed, &power(-50.0, 20), false), (0, Cause::Limit(By(1))));
+        assert_eq!(
+            drops.resolve(ScanTime::from_ms(20), Drive::Armed, &power(-50.0, 20), false),
+            (0, Cause::Limit(By(1)))
+        );
     }
 
     #[test]
@@ -212,8 +228,14 @@ mod tests {
         slot.demand(demand, Some(1));
         slot.allow(limit, u32::MAX);
         slot.resolve(ScanTime(0), Drive::Armed, &[Reading::NEVER], false);
-        assert_eq!(slot.resolve(ScanTime(MS), Drive::Held(Cause::Tripped), &[Reading::NEVER], false), (1, Cause::Order));
-        assert_eq!(slot.resolve(ScanTime(501 * MS), Drive::Held(Cause::Tripped), &[Reading::NEVER], false), (0, Cause::Tripped));
+        assert_eq!(
+            slot.resolve(ScanTime(MS), Drive::Held(Cause::Tripped), &[Reading::NEVER], false),
+            (1, Cause::Order)
+        );
+        assert_eq!(
+            slot.resolve(ScanTime(501 * MS), Drive::Held(Cause::Tripped), &[Reading::NEVER], false),
+            (0, Cause::Tripped)
+        );
     }
 
     #[test]
@@ -273,7 +295,11 @@ mod tests {
             slot.resolve(ScanTime::from_ms(ms), Drive::Stopping, &power(4_000.0, ms), ramping)
         };
         assert_eq!(stop(&mut slot, 10, true), (1, Cause::Order));
-        assert_eq!(stop(&mut slot, 2_000, true), (1, Cause::Order), "it does not open under load while power ramps out");
+        assert_eq!(
+            stop(&mut slot, 2_000, true),
+            (1, Cause::Order),
+            "it does not open under load while power ramps out"
+        );
         assert_eq!(stop(&mut slot, 2_010, false), (1, Cause::Order), "the device may follow a little later");
         assert_eq!(stop(&mut slot, 2_510, false), (0, Cause::Stopping));
     }

@@ -42,6 +42,8 @@ pub enum Cause {
     Tripped,
     /// The controller is being stopped.
     Stopping,
+    /// The device that would execute it is not online.
+    Offline,
 }
 
 impl Cause {
@@ -62,6 +64,7 @@ impl Cause {
             Self::Disarmed => (10, 255),
             Self::Tripped => (11, 255),
             Self::Stopping => (12, 255),
+            Self::Offline => (13, 255),
         }
     }
 
@@ -83,6 +86,7 @@ impl Cause {
             10 => "site not armed".into(),
             11 => "site tripped".into(),
             12 => "stopping".into(),
+            13 => "device not online".into(),
             _ => "unknown".into(),
         }
     }
@@ -245,7 +249,10 @@ impl Slot {
     pub(super) fn lead(&mut self, safe: f64) {
         let rule = &mut self.rule;
         let off = (rule.safe - safe).abs();
-        assert!(off <= 1e-9 * higher(safe.abs(), 1.0), "the safe value of a total is the sum of its members', {safe}: {rule:?}");
+        assert!(
+            off <= 1e-9 * higher(safe.abs(), 1.0),
+            "the safe value of a total is the sum of its members', {safe}: {rule:?}"
+        );
         (rule.safe, rule.range) = (safe, (lower(rule.range.0, safe), higher(rule.range.1, safe)));
         (self.applied.base, self.applied.total) = (safe, safe);
     }
@@ -367,9 +374,6 @@ impl Slot {
             let kept = added / wanted;
             self.statements.iter_mut().for_each(|s| s.adding *= kept);
         }
-        if let Drive::Held(why) = self.drive {
-            cause = why;
-        }
         self.applied = Applied { base: base + 0.0, added: added + 0.0, total, cause };
         self.applied
     }
@@ -378,7 +382,10 @@ impl Slot {
     fn ending(&self, base: bool, elapsed: Elapsed) -> Ending {
         let base = if base { (self.applied.base - self.rule.safe).abs() } else { 0.0 };
         let ended = self.statements.iter().filter(|s| s.adds(self.drive).is_none());
-        Ending { step: self.rule.ramp_out_per_s * elapsed.since_last_s, out: ended.fold(base, |out, s| out + s.adding.abs()) }
+        Ending {
+            step: self.rule.ramp_out_per_s * elapsed.since_last_s,
+            out: ended.fold(base, |out, s| out + s.adding.abs()),
+        }
     }
 
     /// All additions that are out after this step. While the site is held nothing is, so nothing comes back when it arms.

@@ -2,10 +2,11 @@
 
 use super::choice::{Choice, ChoiceSlot};
 use super::group::Group;
-use super::output::{Applied, By, Demand, Drive, Elapsed, Limit, Observe, Service, Slot};
+use super::output::{Applied, By, Cause, Demand, Drive, Elapsed, Limit, Observe, Service, Slot};
 use super::point::Real;
 use super::pulse::{Fire, PulseSlot};
 use super::reading::{Reading, ScanTime};
+use super::wiring::OutputAt;
 
 /// Where one statement of a program stands.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,9 @@ pub struct Outputs {
     pub(super) groups: Vec<Group>,
     /// Per program: what it may say.
     pub(super) places: Vec<Vec<Place>>,
+    /// Per real output, then per choice: the flag without which it is held safe.
+    real_gates: Vec<Option<usize>>,
+    choice_gates: Vec<Option<usize>>,
 }
 
 mod sealed {
@@ -85,6 +89,21 @@ impl Outputs {
         self.reals[usize::from(handle.output)].applied()
     }
 
+    /// While the site is put together: holds an output safe whenever the flag `online` (a place in the image) is not true.
+    /// A set-point that nobody can execute must not wander off, and must begin from safe when its device is back.
+    ///
+    /// # Panics
+    /// If there is no such output.
+    pub fn gate(&mut self, at: OutputAt, online: usize) {
+        let (gates, i, count) = match at {
+            OutputAt::Real(i) => (&mut self.real_gates, i, self.reals.len()),
+            OutputAt::Choice(i) => (&mut self.choice_gates, i, self.choices.len()),
+            OutputAt::Pulse(_) => return, // a pulse that nobody acknowledges expires
+        };
+        gates.resize(count, None);
+        gates[i] = Some(online);
+    }
+
     /// Before program `by` speaks anew, and after it panicked: it has said nothing. Reserved room stays.
     pub fn forget(&mut self, by: By) {
         for place in self.places.get(usize::from(by.0)).map_or(&[][..], Vec::as_slice) {
@@ -97,8 +116,26 @@ impl Outputs {
 
     /// At the end of the scan: all statements become values with causes. `pulses_done`: per pulse output the highest id
     /// that its device has acknowledged. A missing one counts as none.
-    pub fn resolve(&mut self, now: ScanTime, elapsed: Elapsed, drive: Drive, readings: &[Reading], pulses_done: &[u64]) {
-        self.reals.iter_mut().for_each(|slot| slot.drive(drive));
+    pub fn resolve(
+        &mut self,
+        now: ScanTime,
+        elapsed: Elapsed,
+        drive: Drive,
+        readings: &[Reading],
+        pulses_done: &[u64],
+    ) {
+        let gated = |gates: &[Option<usize>], i: usize| {
+            let online =
+                gates.get(i).copied().flatten().map(|point| readings.get(point).map(|r| r.fresh(now, u64::MAX)));
+            match (drive, online) {
+                (Drive::Held(_), _) | (_, None) => drive,
+                (_, Some(Some(Ok(v)))) if v > 0.5 => drive,
+                _ => Drive::Held(Cause::Offline),
+            }
+        };
+        for (i, slot) in self.reals.iter_mut().enumerate() {
+            slot.drive(gated(&self.real_gates, i));
+        }
         for group in &self.groups {
             group.fold(&mut self.reals);
         }

@@ -211,7 +211,13 @@ impl Wiring {
     }
 
     /// Computes a new point `name` for the programs after this one; its age is that of the oldest reading it is made from.
-    pub fn compute<K: Kind>(&mut self, name: &Spanned<String>, unit: Unit, plausible: (f64, f64), age_max_ms: u32) -> Computed<K> {
+    pub fn compute<K: Kind>(
+        &mut self,
+        name: &Spanned<String>,
+        unit: Unit,
+        plausible: (f64, f64),
+        age_max_ms: u32,
+    ) -> Computed<K> {
         if self.points.iter().any(|p| p.name == name.value) || self.defs.iter().any(|d| d.name == name.value) {
             let help = Some("give the computed point a name of its own".into());
             self.problem(name.span.clone(), format!("`{}` exists already", name.value), help);
@@ -357,7 +363,13 @@ impl Wiring {
         if !self.problems.is_empty() {
             return Err(self.problems);
         }
-        Ok(Wired { points: self.points, outputs: self.outputs, uses: self.uses, says: self.says, computed: self.computed })
+        Ok(Wired {
+            points: self.points,
+            outputs: self.outputs,
+            uses: self.uses,
+            says: self.says,
+            computed: self.computed,
+        })
     }
 
     /// A member gets its share of the group's total; what it would demand or add itself would be lost in silence.
@@ -365,15 +377,25 @@ impl Wiring {
         if let Some(group) = self.defs.iter().find(|d| d.members.contains(&def)) {
             let help = Some(format!("name the total `{}`; members may only be limited", group.name));
             let (member, group) = (&name.value, &group.name);
-            let message = format!("`{member}` belongs to the group `{group}` and takes no demand or addition of its own");
+            let message =
+                format!("`{member}` belongs to the group `{group}` and takes no demand or addition of its own");
             self.problem(name.span.clone(), message, help);
         }
     }
 
     fn claim(&mut self, def: usize, rank: u8, name: &Spanned<String>) {
         if let Some(first) = self.says.iter().find(|s| s.output == def && s.rank == Some(rank)) {
-            let message = format!("two programs demand `{}` at rank {rank}: number {} and number {} of the list", name.value, first.by.0 + 1, self.by.0 + 1);
-            self.problem(name.span.clone(), message, Some("give one of them another rank; the higher rank wins".into()));
+            let message = format!(
+                "two programs demand `{}` at rank {rank}: number {} and number {} of the list",
+                name.value,
+                first.by.0 + 1,
+                self.by.0 + 1
+            );
+            self.problem(
+                name.span.clone(),
+                message,
+                Some("give one of them another rank; the higher rank wins".into()),
+            );
         }
         self.say(def, Some(rank), name);
     }
@@ -408,7 +430,10 @@ impl Wiring {
             (format!("`{}` is an output; a point is needed here", name.value), None)
         } else {
             let near = closest(&name.value, self.points.iter().map(|p| p.name.as_str()));
-            let help = near.map_or("a point that a program computes is known only to the programs after it".into(), |n| format!("did you mean `{n}`?"));
+            let help = near
+                .map_or("a point that a program computes is known only to the programs after it".into(), |n| {
+                    format!("did you mean `{n}`?")
+                });
             (format!("nobody provides the point `{}`", name.value), Some(help))
         };
         self.problem(name.span.clone(), message, help);
@@ -419,7 +444,8 @@ impl Wiring {
         let found = self.defs.iter().position(|d| d.name == name.value);
         if found.is_none() {
             let near = closest(&name.value, self.defs.iter().map(|d| d.name.as_str()));
-            let help = near.map_or("outputs are listed under `outputs` and `groups`".into(), |n| format!("did you mean `{n}`?"));
+            let help = near
+                .map_or("outputs are listed under `outputs` and `groups`".into(), |n| format!("did you mean `{n}`?"));
             self.problem(name.span.clone(), format!("no output is called `{}`", name.value), Some(help));
         }
         found
@@ -449,7 +475,11 @@ impl Wiring {
     }
 
     fn wrong_kind(&mut self, name: &Spanned<String>, needed: &str) {
-        self.problem(name.span.clone(), format!("`{}` is another kind of output; {needed} is needed here", name.value), None);
+        self.problem(
+            name.span.clone(),
+            format!("`{}` is another kind of output; {needed} is needed here", name.value),
+            None,
+        );
     }
 }
 

@@ -168,7 +168,7 @@ pub enum PlanError {
     /// A synchronised group leaves a hole that the device would refuse.
     #[error("a synchronised group leaves a hole of {hole} addresses, this device takes {gap_max}")]
     Hole {
-        /// The first item of the block with the hole.
+        /// The first item of the group.
         item: usize,
         /// How long the hole is.
         hole: u32,
@@ -255,13 +255,24 @@ fn block(piece: Piece, items: &[Item], limits: &Limits) -> Result<Block, PlanErr
     for m in &members {
         let hole = u32::from(m.offset).saturating_sub(covered);
         if hole > u32::from(limits.gap_max) {
-            return Err(PlanError::Hole { item: members[0].item, hole, gap_max: limits.gap_max });
+            return Err(PlanError::Hole { item: across(&members, items, covered), hole, gap_max: limits.gap_max });
         }
         let end = u32::from(m.offset) + u32::from(items[m.item].len);
         covered = if end > covered { end } else { covered };
     }
     let (area, poll, _) = piece.key;
     Ok(Block { area, at: address(piece.first), len: address(piece.end - piece.first), poll, members: members.into() })
+}
+
+/// The first member of the group that spans the hole before `covered`: single items are joined only over holes that the
+/// device takes.
+fn across(members: &[Member], items: &[Item], covered: u32) -> usize {
+    let (before, behind): (Vec<&Member>, Vec<&Member>) = members.iter().partition(|m| u32::from(m.offset) < covered);
+    let spans = |m: &&&Member| {
+        let sync = items[m.item].sync;
+        sync.is_some() && behind.iter().any(|b| items[b.item].sync == sync)
+    };
+    before.iter().find(spans).map_or(members[0].item, |m| m.item)
 }
 
 /// An address or a count of addresses that was checked.
@@ -329,6 +340,8 @@ mod tests {
         assert_eq!(mixed, Err(PlanError::Mixed { item: 1 }));
         let hole = plan(&[sync(0, Poll::Fast), sync(20, Poll::Fast)], &LIMITS);
         assert_eq!(hole, Err(PlanError::Hole { item: 0, hole: 19, gap_max: 8 }));
+        let behind_others = plan(&[item(0, 4), sync(4, Poll::Fast), sync(24, Poll::Fast)], &LIMITS);
+        assert_eq!(behind_others, Err(PlanError::Hole { item: 1, hole: 19, gap_max: 8 }));
         assert_eq!(spans(&[sync(0, Poll::Fast), sync(20, Poll::Fast), item(8, 8)], &LIMITS), [(0, 21)]);
         let long = plan(&[sync(0, Poll::Fast), sync(60, Poll::Fast)], &LIMITS);
         assert_eq!(long, Err(PlanError::TooLong { item: 0, at: 0, len: 61 }));

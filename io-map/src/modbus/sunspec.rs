@@ -311,6 +311,10 @@ mod tests {
             Err(DiscoveryError::Refused { at: 40_002, .. })
         ));
         assert_eq!(discovery.take(Ok(&[1])), Err(DiscoveryError::Answer { got: 1 }));
+        assert_eq!(discovery.take(Ok(&[1, 66])), Ok(None));
+        let busy = DiscoveryError::Refused { at: 40_070, exception: Exception::Busy };
+        assert_eq!(discovery.take(Err(Exception::Busy)), Err(busy), "the request stands");
+        assert!(matches!(discovery.take(Err(Exception::IllegalAddress)), Ok(Some(_))));
     }
 
     #[test]

@@ -68,6 +68,7 @@ pub(super) struct SunSpecFile {
 pub(super) struct LifeFile {
     pub(super) point: Spanned<String>,
     pub(super) within_ms: Spanned<u32>,
+    pub(super) counts_up: Option<Spanned<bool>>,
 }
 
 #[derive(Deserialize)]
@@ -87,6 +88,7 @@ pub(super) struct PointFile {
     pub(super) codes: Option<Spanned<Vec<(u16, String)>>>,
     pub(super) poll: Poll,
     pub(super) age_max_ms: Spanned<u32>,
+    pub(super) update_ms: Option<Spanned<u32>>,
     pub(super) frozen_after_ms: Option<Spanned<u32>>,
     pub(super) sync: Option<String>,
     pub(super) source: Spanned<String>,

@@ -31,6 +31,7 @@ mod group;
 mod identity;
 mod point;
 mod spec;
+mod split;
 mod writable;
 mod write;
 

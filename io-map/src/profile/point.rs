@@ -2,7 +2,7 @@
 
 use super::spec::{Certainty, Register};
 use crate::image::{Unit, ValueKind};
-use crate::modbus::Poll;
+use crate::modbus::{Encoding, Poll};
 
 /// One point of a profile. Its index in [`super::Profile::points`] is its index in a device's readings.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub struct PointSpec {
     pub poll: Poll,
     /// The greatest age at which it may be used, ms.
     pub age_max_ms: u32,
+    /// How often the device itself measures anew, ms, where that is known. Asking more often brings nothing.
+    pub update_ms: Option<u32>,
     /// A value that has not changed for so long is frozen, ms. `None`: it may rest for ever.
     pub frozen_after_ms: Option<u32>,
     /// Codes and their names, by code; empty if it is not a code. A code that is not listed is implausible.
@@ -31,4 +33,18 @@ pub struct PointSpec {
     pub source: String,
     /// How well this is known.
     pub certainty: Certainty,
+}
+
+impl PointSpec {
+    /// The smallest step of the value, in `unit`; 0 for floating point. `None` if the device's scale factor decides, or if
+    /// it is no number. A frequency in steps of 0.1 Hz is no input for a droop.
+    #[must_use]
+    pub fn resolution(&self) -> Option<f64> {
+        let codec = &self.register.codec;
+        match codec.encoding {
+            Encoding::F32 | Encoding::F64 => Some(0.0),
+            encoding if !encoding.is_number() || self.kind != ValueKind::Real || self.register.factor.is_some() => None,
+            _ => Some(codec.scale.numerator / codec.scale.denominator),
+        }
+    }
 }

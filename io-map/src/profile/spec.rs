@@ -193,6 +193,9 @@ pub struct Life {
     pub point: usize,
     /// The longest it may rest, ms.
     pub within_ms: u32,
+    /// Whether it is a counter that only goes up, by at most one a millisecond, and begins anew behind the last number of
+    /// its register. If it goes back, the device has restarted.
+    pub counts_up: bool,
 }
 
 /// A counter that we write, so that the device knows us alive.

@@ -62,6 +62,13 @@ fn shown(read: &Result<f64, NoData>) -> String {
 }
 
 impl WriteGroup {
+    /// Whether both write one of the same registers or coils.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let end = |group: &Self| u32::from(group.at) + u32::from(group.len);
+        self.area == other.area && u32::from(self.at) < end(other) && u32::from(other.at) < end(self)
+    }
+
     /// The writables in it, as indices.
     #[must_use]
     pub fn writables(&self) -> &[usize] {

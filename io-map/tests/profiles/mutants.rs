@@ -97,7 +97,10 @@ fn refused(name: &str, text: &str) -> bool {
         Err(problems) => {
             assert!(!problems.is_empty(), "refused without a reason:\n{text}");
             for Problem { span, message, .. } in &problems {
-                assert!(span.start <= span.end && text.get(span.clone()).is_some(), "{message}: {span:?} is not in the text");
+                assert!(
+                    span.start <= span.end && text.get(span.clone()).is_some(),
+                    "{message}: {span:?} is not in the text"
+                );
             }
             assert!(!render(name, text, &problems).is_empty());
             true
@@ -110,10 +113,32 @@ fn replaced(text: &str, span: &Range<usize>, with: &str) -> String {
 }
 
 /// Keys that may be left out.
-const OPTIONAL: [&str; 24] = [
-    "identity", "sunspec", "life", "heartbeat", "connect", "limits", "port", "aligned", "word_order", "write", "forbidden",
-    "scale", "scale_factor", "raw_offset", "sign", "not_implemented", "frozen_after_ms", "sync", "certainty", "with",
-    "function", "refresh_ms", "dead_band", "together",
+const OPTIONAL: [&str; 25] = [
+    "identity",
+    "sunspec",
+    "life",
+    "heartbeat",
+    "connect",
+    "limits",
+    "port",
+    "aligned",
+    "word_order",
+    "write",
+    "forbidden",
+    "scale",
+    "scale_factor",
+    "raw_offset",
+    "sign",
+    "not_implemented",
+    "frozen_after_ms",
+    "sync",
+    "certainty",
+    "with",
+    "function",
+    "refresh_ms",
+    "dead_band",
+    "together",
+    "update_ms",
 ];
 
 fn keys(every: usize) {

@@ -6,13 +6,13 @@
 //! `power` (W, + discharges) to −charge current × voltage … discharge current × voltage. Charging tapers to nothing at
 //! `soc_percent_max`, discharging at `soc_percent_min`: linear over `taper_percent`, so that the bound does not bounce.
 //! # When inputs are lost
-//! Any of them: nothing is allowed.
+//! Any of them: nothing is allowed. A current or a voltage below 0 counts as 0.
 
 use crate::program::{Placed, Program, Run, Scan};
 use flyball_io_map::document::Spanned;
 use flyball_io_map::image::output::Limit;
 use flyball_io_map::image::{NoData, Point, Real, Unit, Wiring};
-use flyball_io_map::real::clamped;
+use flyball_io_map::real::{clamped, higher};
 use serde::Deserialize;
 
 /// What the site file says.
@@ -47,13 +47,22 @@ pub fn wire(settings: &Settings, site: &mut Wiring) -> Box<dyn Run> {
     let inside = |v: f64| (0.0..=100.0).contains(&v);
     for end in [min, max] {
         if !inside(end.value) {
-            site.problem(end.span.clone(), format!("a state of charge of {} % does not exist", end.value), Some("0 to 100".into()));
+            site.problem(
+                end.span.clone(),
+                format!("a state of charge of {} % does not exist", end.value),
+                Some("0 to 100".into()),
+            );
         }
     }
     if !(taper.value > 0.0 && taper.value.is_finite()) {
-        site.problem(taper.span.clone(), format!("the taper of {} % must be above 0", taper.value), Some("5 is usual".into()));
+        site.problem(
+            taper.span.clone(),
+            format!("the taper of {} % must be above 0", taper.value),
+            Some("5 is usual".into()),
+        );
     } else if inside(min.value) && inside(max.value) && min.value + 2.0 * taper.value > max.value {
-        let message = format!("between {} % and {} % there is no room for two tapers of {} %", min.value, max.value, taper.value);
+        let message =
+            format!("between {} % and {} % there is no room for two tapers of {} %", min.value, max.value, taper.value);
         site.problem(max.span.clone(), message, Some("widen the range or narrow the taper".into()));
     }
     let program = BatteryLimits {
@@ -83,9 +92,10 @@ struct BatteryLimits {
 impl BatteryLimits {
     /// What may be charged and discharged, W, both ≥ 0.
     fn allowed_w(&self, scan: &mut Scan<'_>) -> Result<(f64, f64), NoData> {
-        let voltage_v = scan.read(&self.voltage_v)?;
-        let charge_w = scan.read(&self.charge_a_max)? * voltage_v;
-        let discharge_w = scan.read(&self.discharge_a_max)? * voltage_v;
+        // two wrong signs must not make a power
+        let voltage_v = higher(scan.read(&self.voltage_v)?, 0.0);
+        let charge_w = higher(scan.read(&self.charge_a_max)?, 0.0) * voltage_v;
+        let discharge_w = higher(scan.read(&self.discharge_a_max)?, 0.0) * voltage_v;
         let soc = scan.read(&self.soc_percent)?;
         let charge = clamped((self.soc_percent_max - soc) / self.taper_percent, 0.0, 1.0);
         let discharge = clamped((soc - self.soc_percent_min) / self.taper_percent, 0.0, 1.0);
@@ -101,3 +111,6 @@ impl Program for BatteryLimits {
         scan.limit(&self.power, -charge_w, discharge_w);
     }
 }
+
+#[cfg(test)]
+mod tests;

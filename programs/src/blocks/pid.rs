@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn the_loop_closes_on_an_integrating_meter() {
         let (mut state, mut applied) = (State::default(), 0.0);
-        for _ in 0..200 {
+        for _ in 0..400 {
             applied = PI.step(&mut state, applied, 3_000.0 - applied, 0.1);
         }
         assert!((applied - 3_000.0).abs() < 1.0, "{applied}");

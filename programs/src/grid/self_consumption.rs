@@ -57,13 +57,21 @@ pub fn wire(settings: &Settings, site: &mut Wiring) -> Box<dyn Run> {
             site.problem(value.span.clone(), format!("`{name}` is {}, but must be 0 or above", value.value), None);
         }
     }
+    if !settings.target_w.is_finite() {
+        let message = format!("`target_w` is {}, but must be a number", settings.target_w);
+        site.problem(settings.grid.span.clone(), message, None);
+    }
     let program = SelfConsumption {
         grid: site.point_within(&settings.grid, Unit::W, settings.grid_age_ms_max),
         power: site.demand(&settings.power, Unit::W, settings.rank),
         applied: site.observe(&settings.power, Unit::W),
         target_w: settings.target_w,
         dead_band_w: settings.dead_band_w.value,
-        pid: pid::Tuning { kp: settings.kp.value, ti_s: settings.ti_s.value, td_s: settings.td_s.as_ref().map_or(0.0, |td| td.value) },
+        pid: pid::Tuning {
+            kp: settings.kp.value,
+            ti_s: settings.ti_s.value,
+            td_s: settings.td_s.as_ref().map_or(0.0, |td| td.value),
+        },
     };
     Placed::boxed(site.every(settings.every_ms.as_ref()), program)
 }
@@ -98,9 +106,10 @@ impl Program for SelfConsumption {
             before => {
                 let applied = scan.applied(&self.applied);
                 let error_w = grid_w + applied.added - self.target_w;
-                let error_w = if error_w.abs() <= self.dead_band_w { 0.0 } else { error_w };
                 let dt_s = before.map_or(scan.elapsed_s(), |(acted, _)| seconds(taken.since(acted)));
-                self.pid.step(&mut state.pid, applied.base, error_w, dt_s)
+                // the step is made in any case: the errors it remembers must not jump at the edge of the band
+                let stepped_w = self.pid.step(&mut state.pid, applied.base, error_w, dt_s);
+                if error_w.abs() <= self.dead_band_w { applied.base } else { stepped_w }
             }
         };
         state.acted = Some((taken, demand_w));
@@ -113,3 +122,6 @@ impl Program for SelfConsumption {
 fn seconds(ns: u64) -> f64 {
     ns as f64 * 1e-9
 }
+
+#[cfg(test)]
+mod tests;

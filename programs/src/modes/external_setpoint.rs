@@ -51,3 +51,6 @@ impl Program for ExternalSetpoint {
         scan.demand(&self.power, commanded_w);
     }
 }
+
+#[cfg(test)]
+mod tests;

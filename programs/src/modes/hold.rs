@@ -5,9 +5,9 @@
 
 use crate::program::{Placed, Program, Run, Scan};
 use flyball_io_map::document::Spanned;
+use flyball_io_map::image::Wiring;
 use flyball_io_map::image::choice::Choice;
 use flyball_io_map::image::output::Demand;
-use flyball_io_map::image::Wiring;
 use serde::Deserialize;
 
 /// What the site file says.
@@ -43,3 +43,6 @@ impl Program for Hold {
         scan.demand(&self.output, self.value);
     }
 }
+
+#[cfg(test)]
+mod tests;

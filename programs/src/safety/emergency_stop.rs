@@ -102,10 +102,13 @@ impl Program for EmergencyStop {
         }
         let free = healthy && !state.latched;
         for output in &self.stops {
-            if free { scan.release(output) } else { scan.limit(output, 0.0, 0.0) }
+            if free { scan.release(output) } else { scan.allow_nothing(output) }
         }
         for output in &self.opens {
             scan.allow(output, if free { u32::MAX } else { 0 });
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

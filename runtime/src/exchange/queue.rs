@@ -55,6 +55,21 @@ impl<T: Copy + Send> Sender<T> {
         })
     }
 
+    /// Queues all of these, in their order, or none: there is room for all, or nothing was taken.
+    ///
+    /// # Errors
+    /// [`Full`] with the first of them; all count as dropped.
+    pub fn send_all(&mut self, commands: &[T]) -> Result<(), Full<T>> {
+        // only the receiver changes the room from outside, and it makes more of it
+        let room = self.producer.capacity() - self.producer.len();
+        if let Some(first) = commands.first().filter(|_| commands.len() > room) {
+            let refused = u64::try_from(commands.len()).unwrap_or(u64::MAX);
+            self.dropped.store(self.dropped.load(Ordering::Relaxed).saturating_add(refused), Ordering::Relaxed);
+            return Err(Full { command: *first, capacity: self.producer.capacity() });
+        }
+        commands.iter().try_for_each(|command| self.send(*command))
+    }
+
     /// How many commands the queue holds.
     #[must_use]
     pub fn capacity(&self) -> usize {
@@ -89,6 +104,17 @@ impl<T: Copy + Send> Receiver<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_batch_is_taken_whole_or_not_at_all() {
+        let (mut sender, mut receiver) = queue::<u32, 5>();
+        sender.send_all(&[1, 2, 3]).unwrap();
+        assert_eq!(sender.send_all(&[4, 5]).unwrap_err().command, 4);
+        assert_eq!(receiver.dropped(), 2);
+        sender.send_all(&[6]).unwrap();
+        assert_eq!(receiver.receive_some(10).collect::<Vec<_>>(), [1, 2, 3, 6]);
+        sender.send_all(&[7, 8, 9, 10]).unwrap();
+    }
 
     #[test]
     fn commands_arrive_in_order() {

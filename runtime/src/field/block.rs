@@ -325,7 +325,8 @@ mod tests {
     #[test]
     fn what_is_no_value_is_not_wanted() {
         let layout = ToDevice::new(vec![OutputKind::Real, OutputKind::Choice]);
-        let mut words = written(&layout, Head { scans: 1, ..Head::default() }, &[OutputValue::Real(1.0), OutputValue::Choice(1)]);
+        let mut words =
+            written(&layout, Head { scans: 1, ..Head::default() }, &[OutputValue::Real(1.0), OutputValue::Choice(1)]);
         words[2] = f64::NAN.to_bits();
         words[4] = 256;
         assert_eq!((layout.view(&words).value(0), layout.view(&words).value(1)), (None, None));

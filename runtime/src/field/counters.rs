@@ -65,6 +65,8 @@ counters! {
     writes_held_back,
     /// Pulses that were acknowledged by the device.
     pulses_done,
+    /// Pulses that it refused for good.
+    pulses_refused,
     /// The code of the present fault (`field::modbus::fault::Fault::code`), 0 for none.
     fault,
 }

@@ -3,7 +3,7 @@
 //! One arbitration rule: priority, then holder. While a lease lasts only its holder, or a source of higher priority, may
 //! set the point; when it has run out the point is as stale as any other old reading, and anybody may take it.
 
-use flyball_io_map::image::{NoData, Reading, ScanTime};
+use flyball_io_map::image::{NoData, PointDef, Reading, ScanTime, ValueKind};
 
 /// What the network side asks of one command point, or of all that a source holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,6 +40,8 @@ pub enum Ask {
 pub(super) struct Held {
     lease_ns: u64,
     plausible: (f64, f64),
+    /// Flags and codes are whole numbers.
+    whole: bool,
     holder: Option<Holder>,
 }
 
@@ -53,25 +55,33 @@ struct Holder {
 
 impl Held {
     /// Nobody has commanded yet.
-    pub(super) fn new(lease_ns: u64, plausible: (f64, f64)) -> Self {
-        Self { lease_ns, plausible, holder: None }
+    pub(super) fn new(def: &PointDef) -> Self {
+        let (plausible, whole) = (def.plausible, def.kind != ValueKind::Real);
+        Self { lease_ns: u64::from(def.age_max_ms) * 1_000_000, plausible, whole, holder: None }
     }
 
-    /// Takes or refuses a level. A value outside the point's range is refused whole; it is not clamped into use.
+    /// Takes or refuses a level. A value outside the point's range, or between two states of a flag or code, is refused
+    /// whole; it is not bent into use.
     pub(super) fn level(&mut self, command: &Command, value: f64, now: ScanTime) -> bool {
         let (low, high) = self.plausible;
-        if !(value >= low && value <= high) {
+        let between = self.whole && value.fract().abs() > 0.0;
+        if between || !(value >= low && value <= high) {
             return false;
         }
-        let free = self.holder.is_none_or(|h| now.since(h.renewed) > self.lease_ns || h.source == command.source || command.priority > h.priority);
+        let free = self.holder.is_none_or(|h| {
+            now.since(h.renewed) > self.lease_ns || h.source == command.source || command.priority > h.priority
+        });
         if free {
-            self.holder = Some(Holder { source: command.source, priority: command.priority, value: value + 0.0, renewed: now });
+            self.holder =
+                Some(Holder { source: command.source, priority: command.priority, value: value + 0.0, renewed: now });
         }
         free
     }
 
     pub(super) fn renew(&mut self, source: u16, now: ScanTime) {
-        if let Some(holder) = self.holder.as_mut().filter(|h| h.source == source && now.since(h.renewed) <= self.lease_ns) {
+        if let Some(holder) =
+            self.holder.as_mut().filter(|h| h.source == source && now.since(h.renewed) <= self.lease_ns)
+        {
             holder.renewed = now;
         }
     }
@@ -98,7 +108,22 @@ impl Held {
 mod tests {
     use super::*;
 
+    use flyball_io_map::image::{Unit, point::Source};
+
     const LEASE: u64 = 10_000_000_000;
+
+    fn held(kind: ValueKind, plausible: (f64, f64)) -> Held {
+        Held::new(&PointDef {
+            name: "cmd".into(),
+            kind,
+            unit: Unit::None,
+            source: Source::Command,
+            plausible,
+            age_max_ms: 10_000,
+            frozen_after_ms: None,
+            codes: Vec::new(),
+        })
+    }
 
     fn level(source: u16, priority: u8) -> Command {
         Command { source, priority, ask: Ask::Renew }
@@ -110,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_lease_that_is_not_renewed_runs_out() {
-        let mut held = Held::new(LEASE, (-5_000.0, 5_000.0));
+        let mut held = held(ValueKind::Real, (-5_000.0, 5_000.0));
         assert_eq!(value(&held, 0), Err(NoData::NoCommand));
         assert!(held.level(&level(1, 0), 2_000.0, ScanTime(0)));
         assert_eq!(value(&held, 10_000), Ok(2_000.0));
@@ -119,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_heartbeat_renews_the_lease_of_its_source_only_and_never_a_dead_one() {
-        let mut held = Held::new(LEASE, (-5_000.0, 5_000.0));
+        let mut held = held(ValueKind::Real, (-5_000.0, 5_000.0));
         held.level(&level(1, 0), 2_000.0, ScanTime(0));
         held.renew(2, ScanTime::from_ms(9_000));
         assert_eq!(value(&held, 10_001), Err(NoData::NoCommand));
@@ -131,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_second_master_waits_for_the_lease_unless_its_priority_is_higher() {
-        let mut held = Held::new(LEASE, (-5_000.0, 5_000.0));
+        let mut held = held(ValueKind::Real, (-5_000.0, 5_000.0));
         assert!(held.level(&level(1, 5), 2_000.0, ScanTime(0)));
         assert!(!held.level(&level(2, 5), -1.0, ScanTime::from_ms(1)), "an equal priority waits");
         assert!(held.level(&level(3, 6), 1_000.0, ScanTime::from_ms(2)), "a higher one does not");
@@ -141,8 +166,17 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_or_code_is_set_to_one_of_its_states_and_nothing_between() {
+        for kind in [ValueKind::Flag, ValueKind::Code] {
+            let mut held = held(kind, (0.0, 3.0));
+            assert!(!held.level(&level(1, 0), 0.7, ScanTime(0)));
+            assert!(held.level(&level(1, 0), 1.0, ScanTime(0)));
+        }
+    }
+
+    #[test]
     fn a_value_out_of_range_or_not_a_number_is_refused_whole() {
-        let mut held = Held::new(LEASE, (-5_000.0, 5_000.0));
+        let mut held = held(ValueKind::Real, (-5_000.0, 5_000.0));
         for bad in [5_000.1, -5_001.0, f64::NAN, f64::INFINITY] {
             assert!(!held.level(&level(1, 0), bad, ScanTime(0)), "{bad}");
         }

@@ -23,7 +23,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub enum Arm {
     /// By itself, once every critical point was seen fresh.
     Auto,
-    /// By a rising edge of a command point (its place in the image), and then once every critical point is fresh.
+    /// By a rising edge of a command point (its place in the image), once every critical point is fresh: the order waits
+    /// for them as long as its lease lasts.
     Manual {
         /// The command point.
         by: usize,
@@ -109,11 +110,16 @@ pub struct Controller {
 
 impl Controller {
     /// For a wired site and its programs, in the site's order.
+    ///
+    /// # Panics
+    /// If the command points do not stand right behind the latched ones, as the site's checker places them.
     #[must_use]
     pub fn new(settings: Settings, wired: Wired, programs: Vec<Box<dyn Run>>) -> Self {
         let latch = Latch::new(&wired.points, settings.lives);
-        let commands = wired.points.iter().filter(|p| p.source == Source::Command);
-        let commands = commands.map(|p| Held::new(u64::from(p.age_max_ms) * 1_000_000, p.plausible)).collect();
+        let commands = wired.points[latch.points()..].iter().take_while(|p| p.source == Source::Command);
+        let commands: Box<[Held]> = commands.map(Held::new).collect();
+        let all = wired.points.iter().filter(|p| p.source != Source::Computed).count();
+        assert_eq!(latch.points() + commands.len(), all, "latched points, then command points, then computed ones");
         let mut critical: Vec<(usize, u64)> = Vec::new();
         for used in wired.uses.iter().filter(|u| matches!(wired.points[u.point].source, Source::Device(_))) {
             critical.push((used.point, u64::from(used.age_max_ms) * 1_000_000));
@@ -284,7 +290,8 @@ impl Controller {
             let asked = flag(by, &self.image);
             let edge = asked == Some(true) && !self.arm_was;
             self.arm_was = asked == Some(true);
-            self.wants_arming = (self.wants_arming || edge) && asked != Some(false);
+            // an order is for the disarmed site it was given to, and waits no longer than its lease
+            self.wants_arming = (self.wants_arming || edge) && asked == Some(true) && self.state == SiteState::Disarmed;
             if asked == Some(false) && self.state == SiteState::Armed {
                 self.state = SiteState::Disarmed;
                 self.event(Event::Disarmed);
@@ -315,7 +322,7 @@ impl Controller {
         let by = By(u8::try_from(i).expect("the wiring allows 255 programs"));
         let program = &mut self.programs[i];
         let every = program.run.every();
-        if program.quarantined || !last.is_none_or(|last| tick / every != last / every) {
+        if program.quarantined || last.is_some_and(|last| tick / every == last / every) {
             return;
         }
         self.outputs.forget(by);

@@ -5,7 +5,7 @@
 //! sensor.
 
 use flyball_io_map::image::point::Source;
-use flyball_io_map::image::{NoData, PointDef, Reading, ScanTime};
+use flyball_io_map::image::{NoData, PointDef, Reading, ScanTime, ValueKind};
 use std::ops::Range;
 
 /// A device's life point: if it does not move, none of the device's points is believed.
@@ -25,9 +25,17 @@ pub struct LifeRule {
 struct Rule {
     low: f64,
     high: f64,
+    /// Flags and codes are whole numbers: between two states there is none that could be believed.
+    whole: bool,
     age_max_ns: u64,
     /// Index into the memories of points that may freeze.
     frozen: Option<u16>,
+}
+
+impl Rule {
+    fn plausible(&self, v: f64) -> bool {
+        v >= self.low && v <= self.high && !(self.whole && v.fract().abs() > 0.0)
+    }
 }
 
 /// When a value last changed.
@@ -71,7 +79,8 @@ impl Latch {
                 u16::try_from(freezing.len() - 1).expect("fewer than 65 536 points")
             });
             let (low, high) = def.plausible;
-            Rule { low, high, age_max_ns: u64::from(def.age_max_ms) * 1_000_000, frozen }
+            let whole = def.kind != ValueKind::Real;
+            Rule { low, high, whole, age_max_ns: u64::from(def.age_max_ms) * 1_000_000, frozen }
         });
         let rules = rules.collect();
         let lives = lives.into_iter().map(|rule| (rule, Movement::default())).collect();
@@ -88,7 +97,7 @@ impl Latch {
     pub fn latch(&mut self, now: ScanTime, raw: &[Reading], image: &mut [Reading]) {
         for ((rule, raw), image) in self.rules.iter().zip(raw).zip(image.iter_mut()) {
             *image = match raw.fresh(now, rule.age_max_ns) {
-                Ok(v) if v >= rule.low && v <= rule.high => match rule.frozen {
+                Ok(v) if rule.plausible(v) => match rule.frozen {
                     Some(i) => judge_frozen(&mut self.freezing[usize::from(i)], *raw, v, now),
                     None => *raw,
                 },
@@ -119,7 +128,7 @@ fn judge_frozen((after_ns, movement): &mut (u64, Movement), raw: Reading, value:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flyball_io_map::image::{Unit, ValueKind};
+    use flyball_io_map::image::Unit;
 
     fn point(name: &str, frozen_after_ms: Option<u32>) -> PointDef {
         PointDef {
@@ -145,7 +154,11 @@ mod tests {
         fn new(frozen_after_ms: Option<u32>, life: bool) -> Self {
             let points = [point("p", frozen_after_ms), point("life", None)];
             let rule = LifeRule { points: 0..2, life: 1, within_ns: 300_000_000, apart: Vec::new() };
-            Self { latch: Latch::new(&points, if life { vec![rule] } else { Vec::new() }), raw: [Reading::NEVER; 2], now_ms: 1_000 }
+            Self {
+                latch: Latch::new(&points, if life { vec![rule] } else { Vec::new() }),
+                raw: [Reading::NEVER; 2],
+                now_ms: 1_000,
+            }
         }
 
         fn poll(&mut self, p: f64, life: f64) -> Result<f64, NoData> {
@@ -167,6 +180,23 @@ mod tests {
         assert_eq!(meter.poll(100.0, 0.0), Ok(100.0));
         assert_eq!(meter.poll(100.1, 0.0), Err(NoData::Implausible));
         assert_eq!(meter.poll(f64::NAN, 0.0), Err(NoData::Implausible));
+    }
+
+    #[test]
+    fn a_flag_between_its_states_is_no_value() {
+        let mut chain =
+            PointDef { kind: ValueKind::Flag, unit: Unit::None, plausible: (0.0, 1.0), ..point("estop", None) };
+        let mut judge = |kind: ValueKind, v: f64| {
+            chain.kind = kind;
+            let (mut latch, mut image) = (Latch::new(std::slice::from_ref(&chain), Vec::new()), [Reading::NEVER]);
+            latch.latch(ScanTime(0), &[Reading::new(Ok(v), ScanTime(0))], &mut image);
+            image[0].fresh(ScanTime(0), 0)
+        };
+        for kind in [ValueKind::Flag, ValueKind::Code] {
+            assert_eq!([judge(kind, 0.0), judge(kind, 1.0)], [Ok(0.0), Ok(1.0)]);
+            assert_eq!([judge(kind, 0.9), judge(kind, 5e-324)], [Err(NoData::Implausible); 2]);
+        }
+        assert_eq!(judge(ValueKind::Real, 0.9), Ok(0.9));
     }
 
     #[test]

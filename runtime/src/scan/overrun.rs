@@ -42,6 +42,7 @@ pub struct Overrun {
     /// Bit i of the ring: slot i (mod [`WITHIN_MAX`]) was skipped.
     skipped: [u64; WORDS],
     slot: u64,
+    degraded: bool,
     degrade_count: u32,
     trip_count: u32,
 }
@@ -54,9 +55,12 @@ impl Overrun {
     #[must_use]
     pub fn new(contract: Contract) -> Self {
         for t in [contract.degrade, contract.trip] {
-            assert!(t.count >= 1 && t.count <= t.within && t.within <= WITHIN_MAX, "1 ≤ count ≤ within ≤ {WITHIN_MAX}: {t:?}");
+            assert!(
+                t.count >= 1 && t.count <= t.within && t.within <= WITHIN_MAX,
+                "1 ≤ count ≤ within ≤ {WITHIN_MAX}: {t:?}"
+            );
         }
-        Self { contract, skipped: [0; WORDS], slot: 0, degrade_count: 0, trip_count: 0 }
+        Self { contract, skipped: [0; WORDS], slot: 0, degraded: false, degrade_count: 0, trip_count: 0 }
     }
 
     /// The next scan came after `skipped` slots without one.
@@ -66,9 +70,12 @@ impl Overrun {
             self.push(true);
         }
         self.push(false);
+        // once degraded, until the window is clean: programs are not shed and taken up again at every other scan
+        let within = if self.degraded { 1 } else { self.contract.degrade.count };
+        self.degraded = self.degrade_count >= within;
         if self.trip_count >= self.contract.trip.count {
             Verdict::Trip
-        } else if self.degrade_count >= self.contract.degrade.count {
+        } else if self.degraded {
             Verdict::Degrade
         } else {
             Verdict::Kept
@@ -122,7 +129,7 @@ mod tests {
         assert_eq!(overrun.scan(2), Verdict::Kept);
         assert_eq!(overrun.scan(1), Verdict::Degrade);
         let clean = (0..12).map(|_| overrun.scan(0)).position(|v| v == Verdict::Kept);
-        assert_eq!(clean, Some(4), "the first two skipped slots leave the window of ten");
+        assert_eq!(clean, Some(8), "the ninth scan: the last skipped slot leaves the window of ten");
     }
 
     #[test]
@@ -144,12 +151,13 @@ mod tests {
         fn the_counts_are_those_of_the_plain_list(jumps in proptest::collection::vec(0u64..20, 1..300), n in 1u32..1_024, k in 1u32..30) {
             let degrade = Threshold { count: k.min(n), within: n };
             let mut overrun = Overrun::new(Contract { degrade, trip: Threshold { count: 1_024, within: 1_024 } });
-            let mut list = Vec::new();
+            let (mut list, mut degraded) = (Vec::new(), false);
             for skipped in jumps {
                 list.extend(std::iter::repeat_n(true, usize::try_from(skipped).unwrap()).chain([false]));
                 let count = list.iter().rev().take(n as usize).filter(|s| **s).count();
+                degraded = count >= degrade.count as usize || degraded && count > 0;
                 let verdict = overrun.scan(skipped);
-                prop_assert_eq!(verdict == Verdict::Degrade, count >= degrade.count as usize && verdict != Verdict::Trip);
+                prop_assert_eq!(verdict == Verdict::Degrade, degraded && verdict != Verdict::Trip);
             }
         }
     }

@@ -138,6 +138,11 @@ impl Shell {
         Self { period_ns, controller, inputs, ends, system, safe_reals, choices, scans: 0, skipped: 0, last_tick: 0 }
     }
 
+    /// Which points it stamps with what, once that is known: what the thread could have of the machine.
+    pub fn set_system(&mut self, system: Vec<(usize, SystemValue)>) {
+        self.system = system;
+    }
+
     fn latch(&mut self, now: ScanTime) {
         for link in &mut self.ends.links {
             link.take(&mut self.inputs);

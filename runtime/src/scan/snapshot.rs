@@ -109,7 +109,14 @@ pub struct PublishedReal {
 impl Layout {
     /// For a site's points, outputs and programs (names by index).
     #[must_use]
-    pub fn new(site: String, period_ms: u32, points: Vec<PointDef>, outputs: Vec<OutputDef>, at: Vec<OutputAt>, programs: Vec<String>) -> Self {
+    pub fn new(
+        site: String,
+        period_ms: u32,
+        points: Vec<PointDef>,
+        outputs: Vec<OutputDef>,
+        at: Vec<OutputAt>,
+        programs: Vec<String>,
+    ) -> Self {
         let count = |pick: fn(&OutputAt) -> bool| at.iter().filter(|a| pick(a)).count();
         let reals = count(|a| matches!(a, OutputAt::Real(_)));
         let choices = count(|a| matches!(a, OutputAt::Choice(_)));

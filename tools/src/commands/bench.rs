@@ -76,7 +76,9 @@ fn measured(points: usize, scans: u32) -> Vec<u64> {
         site.scan();
         monotonic_ns() - began_ns
     };
-    (0..1_000).for_each(|_| drop(one()));
+    for _ in 0..1_000 {
+        let _ = one();
+    }
     (0..scans).map(|_| one()).collect()
 }
 

@@ -1,5 +1,6 @@
 //! The subcommands, one a file.
 
+#[cfg(feature = "demo")]
 pub(crate) mod bench;
 pub(crate) mod check;
 #[cfg(feature = "demo")]

@@ -43,21 +43,24 @@ fn said() -> impl Strategy<Value = Say> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let drive = prop_oneof![20 => Just(Drive::Armed), 1 => Just(Drive::Stopping), 1 => Just(Drive::Held(Cause::Tripped))];
-    let current = prop_oneof![2 => Just(None), 4 => Just(Some(5_000.0)), 1 => prop::sample::select(vec![Some(0.0), Some(-99.0)])];
+    let drive =
+        prop_oneof![20 => Just(Drive::Armed), 1 => Just(Drive::Stopping), 1 => Just(Drive::Held(Cause::Tripped))];
+    let current =
+        prop_oneof![2 => Just(None), 4 => Just(Some(5_000.0)), 1 => prop::sample::select(vec![Some(0.0), Some(-99.0)])];
     let ms = prop_oneof![3 => Just(10u64), 1 => 1..LONGEST_STEP_MS];
     let says = prop_oneof![4 => Just(Vec::new()), 1 => prop::collection::vec(said(), 1..4)];
-    (ms, drive, any::<bool>(), says, current)
-        .prop_map(|(ms, drive, ramping, says, current)| Step { ms, drive, ramping, says, current })
+    (ms, drive, any::<bool>(), says, current).prop_map(|(ms, drive, ramping, says, current)| Step {
+        ms,
+        drive,
+        ramping,
+        says,
+        current,
+    })
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let order = (0..300u64).prop_map(|ms| SafeAfter {
-        point: 0,
-        age_max_ns: AGE_MAX_NS,
-        below: BELOW,
-        or_after_ns: ms * MS,
-    });
+    let order =
+        (0..300u64).prop_map(|ms| SafeAfter { point: 0, age_max_ns: AGE_MAX_NS, below: BELOW, or_after_ns: ms * MS });
     let dwell = prop_oneof![Just(0u64), 0..300u64];
     let rule = (1..5u8, any::<prop::sample::Index>(), dwell, prop::option::of(order));
     (rule, prop::bool::weighted(0.8), prop::collection::vec(step(), 1..60)).prop_map(

@@ -145,8 +145,11 @@ fn case() -> impl Strategy<Value = Case> {
     let up = prop_oneof![1 => Just(0.0), 2 => 0.0..9_000.0f64, 1 => Just(1e-12)];
     let safe = prop_oneof![Just(-0.0), Just(0.1), -3_000.0..3_000.0f64];
     let limits = prop::collection::vec(limit(), 1..6);
-    let member = (down, up, safe, limits)
-        .prop_map(|(down, up, safe, limits)| Member { safe, range: (safe - down, safe + up), limits });
+    let member = (down, up, safe, limits).prop_map(|(down, up, safe, limits)| Member {
+        safe,
+        range: (safe - down, safe + up),
+        limits,
+    });
     let drive = prop_oneof![
         6 => Just(Drive::Armed),
         1 => Just(Drive::Stopping),
@@ -164,8 +167,14 @@ fn case() -> impl Strategy<Value = Case> {
     let total_limits = prop::collection::vec(limit(), 1..4);
     let every = prop::array::uniform6(1u64..4);
     (members, demand, add, total_limits, any::<bool>(), every, prop::collection::vec(drive, 8)).prop_map(
-        |(members, demand, add, total_limits, nested, every, drives)| {
-            Case { members, demand, add, total_limits, nested, every, drives }
+        |(members, demand, add, total_limits, nested, every, drives)| Case {
+            members,
+            demand,
+            add,
+            total_limits,
+            nested,
+            every,
+            drives,
         },
     )
 }

@@ -80,7 +80,7 @@ fn drive() -> impl Strategy<Value = Drive> {
     prop_oneof![
         8 => Just(Drive::Armed),
         1 => Just(Drive::Stopping),
-        1 => prop::sample::select(vec![Drive::Held(Cause::Disarmed), Drive::Held(Cause::Tripped)]),
+        1 => prop::sample::select([Cause::Disarmed, Cause::Tripped, Cause::Offline].map(Drive::Held).to_vec()),
     ]
 }
 
@@ -89,9 +89,21 @@ fn rule() -> impl Strategy<Value = Rule> {
     let ramp = prop_oneof![10.0..1e6f64, Just(1e9)];
     let safe = prop_oneof![Just(None), prop_oneof![Just(0.0), Just(1.0), 0.0..1.0f64].prop_map(Some)];
     (-10_000.0..5_000.0f64, 0.0..10_000.0f64, safe, ramp, 10.0..1e5f64).prop_map(|(low, width, safe, ramp, out)| {
-        let (low, safe) = safe.map_or((lower(low, -0.0), 0.0), |part| (low, clamped(low + width * part, low, low + width)));
+        let (low, safe) =
+            safe.map_or((lower(low, -0.0), 0.0), |part| (low, clamped(low + width * part, low, low + width)));
         Rule { safe, range: (low, higher(low + width, safe)), ramp_per_s: ramp, ramp_out_per_s: out }
     })
+}
+
+/// What program `i` says when all is well.
+fn starting(i: usize, verb: Verb) -> BoxedStrategy<Vec<(usize, Say)>> {
+    match verb {
+        Verb::Demand => number(false).prop_map(move |v| vec![(i, Say::Demand(Some(v)))]).boxed(),
+        Verb::Limit => Just(vec![(i, Say::Limit(f64::MIN, f64::MAX))]).boxed(),
+        Verb::Service => (number(false), 0.0..5_000.0f64, 0.0..5_000.0f64)
+            .prop_map(move |(v, down, up)| vec![(i, Say::Reserve(down, up)), (i, Say::Add(Some(v)))])
+            .boxed(),
+    }
 }
 
 fn case(wild: bool) -> impl Strategy<Value = Case> {
@@ -102,8 +114,17 @@ fn case(wild: bool) -> impl Strategy<Value = Case> {
         let step = (prop_oneof![8 => Just(1u32), 1 => 2u32..2_000], drive(), says);
         let steps = prop::collection::vec(step.prop_map(|(slots, drive, says)| Step { slots, drive, says }), 1..12);
         let order = Just((0..n).collect::<Vec<_>>()).prop_shuffle();
-        (Just(rule), Just(speakers), steps, order)
-            .prop_map(|(rule, speakers, steps, order)| Case { rule, speakers, steps, order })
+        // most cases start from an output about which everybody has something to say
+        let start = speakers.iter().enumerate().map(|(i, verb)| starting(i, *verb)).collect::<Vec<_>>();
+        let start = (prop::bool::weighted(0.7), start);
+        (Just(rule), Just(speakers), start, steps, order).prop_map(
+            |(rule, speakers, (running, start), mut steps, order)| {
+                if running {
+                    steps.insert(0, Step { slots: 1, drive: Drive::Armed, says: start.concat() });
+                }
+                Case { rule, speakers, steps, order }
+            },
+        )
     })
 }
 
@@ -429,7 +450,7 @@ proptest! {
                 Cause::Range => is_at(range),
                 Cause::NoDemand => s.armed() && s.wins().is_none(),
                 Cause::Stopping => s.drive == Drive::Stopping,
-                Cause::Disarmed | Cause::Tripped => s.drive == Drive::Held(s.now.cause),
+                Cause::Disarmed | Cause::Tripped | Cause::Offline => s.drive == Drive::Held(s.now.cause),
                 Cause::Members | Cause::Share | Cause::Dwell(_) | Cause::Order => false,
             };
             ensure(true_cause, "the cause is not true")

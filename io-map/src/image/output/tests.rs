@@ -93,7 +93,7 @@ fn a_step_of_one_period_across_safe_is_not_cut_at_safe() {
     let (mut slot, at) = demanded(INVERTER, [6.0]);
     scan(&mut slot);
     slot.demand(at[0], Some(-9_000.0));
-    assert_eq!(scan(&mut slot).0, -4.0);
+    assert_eq!(scan(&mut slot), (-4.0, Cause::Ramp(By(0))));
 }
 
 #[test]
@@ -183,11 +183,11 @@ fn an_addition_goes_no_further_than_its_room_and_outside_the_ramp() {
     let (mut slot, _) = demanded(INVERTER, [5.0]);
     let service = slot.open(By(5), 0, false);
     slot.add(service, Some(2_000.0));
-    assert_eq!(scan(&mut slot).0, 5.0, "nothing is reserved");
+    assert_eq!(scan(&mut slot), (5.0, Cause::Demand(By(0))), "nothing is reserved");
     slot.reserve(service, 100.0, 1_500.0);
-    assert_eq!(scan(&mut slot).0, 1_505.0);
+    assert_eq!(scan(&mut slot), (1_505.0, Cause::Demand(By(0))));
     slot.add(service, Some(-2_000.0));
-    assert_eq!(scan(&mut slot).0, -95.0);
+    assert_eq!(scan(&mut slot), (-95.0, Cause::Demand(By(0))));
 }
 
 #[test]
@@ -217,6 +217,39 @@ fn what_a_limit_cut_off_does_not_come_back_while_it_ramps_out() {
 }
 
 #[test]
+fn a_demand_and_an_addition_that_end_together_share_one_ramp() {
+    let (mut slot, at) = demanded(FAST, [4_000.0]);
+    let service = slot.open(By(5), 0, false);
+    slot.reserve(service, 0.0, 2_000.0);
+    slot.add(service, Some(2_000.0));
+    scan(&mut slot);
+    slot.forget(at[0]);
+    slot.forget(service);
+    for left in [5_950.0, 5_900.0, 5_850.0] {
+        let total = scan(&mut slot).0;
+        assert!((total - left).abs() < 1e-6, "{total}, not {left}");
+    }
+    scans(&mut slot, 117);
+    assert_eq!(scan(&mut slot), (0.0, Cause::NoDemand), "and arrives exactly");
+}
+
+#[test]
+fn what_a_held_site_had_added_is_forgotten() {
+    let mut slot = Slot::new(FAST);
+    let at = [slot.open(By(0), 0, false), slot.open(By(1), 0, false)];
+    for (at, w) in at.iter().zip([4_000.0, -4_000.0]) {
+        slot.reserve(*at, 4_000.0, 4_000.0);
+        slot.add(*at, Some(w));
+    }
+    scan(&mut slot);
+    slot.drive(Drive::Held(Cause::Tripped));
+    slot.add(at[1], None);
+    scan(&mut slot);
+    slot.drive(Drive::Armed);
+    assert_eq!(scan(&mut slot), (4_000.0, Cause::NoDemand), "the second was out of it, and does not ramp out now");
+}
+
+#[test]
 fn two_additions_that_end_together_keep_their_balance() {
     let mut slot = Slot::new(FAST);
     let at = [slot.open(By(0), 0, false), slot.open(By(1), 0, false)];
@@ -238,7 +271,7 @@ fn a_stop_moves_nothing_away_from_safe_where_demand_and_addition_oppose() {
     let service = slot.open(By(5), 0, false);
     slot.reserve(service, 4_000.0, 0.0);
     slot.add(service, Some(-4_000.0));
-    assert_eq!(scan(&mut slot).0, 0.0);
+    assert_eq!(scan(&mut slot), (0.0, Cause::Demand(By(0))));
     slot.drive(Drive::Stopping);
     for _ in 0..200 {
         let (total, cause) = scan(&mut slot);
@@ -270,7 +303,11 @@ fn a_held_site_is_safe_at_once_and_starts_from_there_when_it_arms() {
     slot.add(service, None);
     assert_eq!(scan(&mut slot), (0.0, Cause::Tripped));
     slot.drive(Drive::Armed);
-    assert_eq!(scan(&mut slot), (10.0, Cause::Ramp(By(0))), "the ramp begins anew, the ended addition does not come back");
+    assert_eq!(
+        scan(&mut slot),
+        (10.0, Cause::Ramp(By(0))),
+        "the ramp begins anew, the ended addition does not come back"
+    );
 }
 
 #[test]
@@ -296,7 +333,11 @@ fn the_cause_names_the_bound_that_holds_the_total() {
     slot.add(service, Some(-9_000.0));
     slot.reserve(service, 9_000.0, 0.0);
     slot.demand(at[0], Some(9_500.0));
-    assert_eq!(scan(&mut slot), (-1_000.0, Cause::Limit(By(2))), "the base is at its upper limit, the total at its lower");
+    assert_eq!(
+        scan(&mut slot),
+        (-1_000.0, Cause::Limit(By(2))),
+        "the base is at its upper limit, the total at its lower"
+    );
 }
 
 #[test]
@@ -340,6 +381,7 @@ fn every_cause_has_a_code_and_words_of_its_own() {
         Cause::Disarmed,
         Cause::Tripped,
         Cause::Stopping,
+        Cause::Offline,
     ];
     let words = causes.map(|c| Cause::describe(c.code(), |i| if i == 3 { "fcr" } else { "?" }));
     for (i, (cause, said)) in causes.iter().zip(&words).enumerate() {
@@ -347,5 +389,5 @@ fn every_cause_has_a_code_and_words_of_its_own() {
         assert_eq!(said.contains("fcr"), cause.code().1 == 3, "{said}");
         assert!(!said.contains("unknown") && words.iter().filter(|w| *w == said).count() == 1, "{said}");
     }
-    assert_eq!(Cause::describe((13, 255), |_| "?"), "unknown");
+    assert_eq!(Cause::describe((14, 255), |_| "?"), "unknown");
 }

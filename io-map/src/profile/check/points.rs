@@ -62,6 +62,7 @@ impl Check<'_> {
             plausible: self.plausible(name, file, kind),
             poll: file.poll,
             age_max_ms: file.age_max_ms.value,
+            update_ms: file.update_ms.as_ref().map(|u| self.within("the device's own period in ms", u, (1, 3_600_000))),
             frozen_after_ms: file.frozen_after_ms.as_ref().map(|f| f.value),
             codes: self.codes(file, kind),
             sync: sync.map(|s| u16::try_from(s).unwrap_or(u16::MAX)),

@@ -27,8 +27,14 @@ impl Check<'_> {
                 let message = format!("`{}` is read every {period} ms at best", life.point.value);
                 self.refuse(&life.point.span, message, "poll it `Fast`, at least twice within `within_ms`");
             }
+            let plain = point.scale.is_none() && point.scale_factor.is_none() && point.raw_offset.is_none();
+            let counter = matches!(point.encoding.value, Encoding::U16 | Encoding::U32) && plain;
+            if let Some(counts_up) = life.counts_up.as_ref().filter(|c| c.value && !counter) {
+                let message = format!("`{}` is no plain counter", life.point.value);
+                self.refuse(&counts_up.span, message, "a counter is `U16` or `U32` without a scale; or leave `counts_up` out");
+            }
         }
-        Some(Life { point: index, within_ms })
+        Some(Life { point: index, within_ms, counts_up: life.counts_up.as_ref().is_some_and(|c| c.value) })
     }
 
     pub(super) fn heartbeat(&mut self) -> Option<Heartbeat> {

@@ -149,6 +149,7 @@ fn a_point_says_what_it_holds() {
 #[test]
 fn a_point_may_be_as_old_as_it_is_read_seldom() {
     refuses("age_max_ms: 2500", "age_max_ms: 1500", "read every 1000 ms", "1500");
+    refuses("frozen_after_ms: 3000", "update_ms: 0", "own period", "0");
     refuses("frozen_after_ms: 3000", "frozen_after_ms: 999", "frozen after 999 ms", "999");
     refuses("age_max_ms: 7200000", "age_max_ms: 60000", "read every 3600000 ms", "60000");
 }
@@ -156,8 +157,14 @@ fn a_point_may_be_as_old_as_it_is_read_seldom() {
 #[test]
 fn two_meanings_do_not_share_a_register() {
     refuses("at: Input(2)", "at: Input(1)", "`p` and `q` lie on the same registers", "Input(1)");
+    refuses("encoding: Bit(3)", "encoding: I16, unit: A, plausible: (0, 1)", "`fault` and `hot` lie", "Holding(51)");
     refuses("SunSpec(120, 4)", "SunSpec(120, 3)", "lies on the scale factor", "SunSpec(120, 3)");
-    refuses("at: Holding(22), encoding: I16", "at: Holding(20), encoding: I16", "write the same registers", "Holding(20)");
+    refuses(
+        "at: Holding(22), encoding: I16",
+        "at: Holding(20), encoding: I16",
+        "write the same registers",
+        "Holding(20)",
+    );
 }
 
 #[test]
@@ -169,7 +176,12 @@ fn what_cannot_be_read_is_refused() {
 #[test]
 fn a_synchronised_group_is_one_read() {
     refuses("at: Input(2)", "at: Input(30)", "leaves a hole", "Input(0)");
-    refuses("poll: Fast, age_max_ms: 500, sync: \"pq\",\n            source: \"p 8\"", "poll: Normal, age_max_ms: 2000, sync: \"pq\",\n            source: \"p 8\"", "one poll class", "Input(2)");
+    refuses(
+        "poll: Fast, age_max_ms: 500, sync: \"pq\",\n            source: \"p 8\"",
+        "poll: Normal, age_max_ms: 2000, sync: \"pq\",\n            source: \"p 8\"",
+        "one poll class",
+        "Input(2)",
+    );
 }
 
 #[test]
@@ -178,12 +190,27 @@ fn a_writable_can_be_written() {
     let wide = [("one by one", "Holding(30)"), ("does not fit this kind", "F32")];
     refuses_all("at: Holding(30), encoding: Enum", "at: Holding(30), encoding: F32", &wide);
     let reversed = [("from 3000 to -3000", "(3000, -3000)"), ("outside the range", "0"), ("dead band", "5")];
-    refuses_all("range: (-3000, 3000), safe: 0), at: Holding(20)", "range: (3000, -3000), safe: 0), at: Holding(20)", &reversed);
-    refuses("range: (-3000, 3000), safe: 0), at: Holding(20)", "range: (-3000, 4000), safe: 0), at: Holding(20)", "cannot be written", "(-3000, 4000)");
-    refuses("range: (-3000, 3000), safe: 0), at: Holding(20)", "range: (10, 3000), safe: 0), at: Holding(20)", "outside the range", "0");
+    refuses_all(
+        "range: (-3000, 3000), safe: 0), at: Holding(20)",
+        "range: (3000, -3000), safe: 0), at: Holding(20)",
+        &reversed,
+    );
+    refuses(
+        "range: (-3000, 3000), safe: 0), at: Holding(20)",
+        "range: (-3000, 4000), safe: 0), at: Holding(20)",
+        "cannot be written",
+        "(-3000, 4000)",
+    );
+    refuses(
+        "range: (-3000, 3000), safe: 0), at: Holding(20)",
+        "range: (10, 3000), safe: 0), at: Holding(20)",
+        "outside the range",
+        "0",
+    );
     refuses(r#"safe: "stop""#, r#"safe: "stopp""#, "none of the values", r#""stopp""#);
     refuses(r#"("start", 1)"#, r#"("start", 2)"#, "stands there twice", r#"[("stop", 2), ("start", 2)]"#);
-    refuses(r#"("stop", 2), "#, "", "1 values", r#"[("start", 1)]"#);
+    let lonely = [("1 values", r#"[("start", 1)]"#), ("none of the values", r#""stop""#)];
+    refuses_all(r#"("stop", 2), "#, "", &lonely);
     refuses("Pulse(1)", "Pulse(2)", "cannot be written", "Pulse(2)");
     refuses("dead_band: 5", "dead_band: -1", "dead band", "-1");
     refuses("policy: (gap_min_ms: 100, flash_", "policy: (gap_min_ms: 100, dead_band: 1, flash_", "no dead band", "1");
@@ -199,19 +226,51 @@ fn a_writable_without_a_policy_is_refused() {
 #[test]
 fn a_policy_wears_nothing_out_and_repeats_no_pulse() {
     refuses("gap_min_ms: 100, refresh_ms: 1000", "gap_min_ms: 2000, refresh_ms: 1000", "not faster than", "1000");
-    refuses("flash_writes_per_day_max: 50", "refresh_ms: 1000, flash_writes_per_day_max: 50", "86400 writes a day", "50");
-    refuses(r#"policy: (gap_min_ms: 100), read_back: Never("clears")"#, r#"policy: (gap_min_ms: 100, refresh_ms: 500), read_back: Never("clears")"#, "never repeated", "500");
-    refuses(r#"read_back: Never("clears")"#, "read_back: Within(ms: 100, tolerance: 0)", "a pulse does not stay", "Within(ms: 100, tolerance: 0)");
-    refuses(r#"read_back: Never("clears")"#, r#"together: "pulse", read_back: Never("clears")"#, "a pulse would be repeated", r#""pulse""#);
+    refuses(
+        "flash_writes_per_day_max: 50",
+        "refresh_ms: 1000, flash_writes_per_day_max: 50",
+        "86400 writes a day",
+        "50",
+    );
+    refuses(
+        r#"policy: (gap_min_ms: 100), read_back: Never("clears")"#,
+        r#"policy: (gap_min_ms: 100, refresh_ms: 500), read_back: Never("clears")"#,
+        "never repeated",
+        "500",
+    );
+    refuses(
+        r#"read_back: Never("clears")"#,
+        "read_back: Within(ms: 100, tolerance: 0)",
+        "a pulse does not stay",
+        "Within(ms: 100, tolerance: 0)",
+    );
+    refuses(
+        r#"read_back: Never("clears")"#,
+        r#"together: "pulse", read_back: Never("clears")"#,
+        "a pulse would be repeated",
+        r#""pulse""#,
+    );
     refuses(r#"Never("clears")"#, r#"Never("")"#, "without a reason", r#"Never("")"#);
-    refuses("read_back: Within(ms: 1000, tolerance: 0)", "read_back: Within(ms: 0, tolerance: 0)", "within 0 ms", "Within(ms: 0, tolerance: 0)");
+    refuses(
+        "read_back: Within(ms: 1000, tolerance: 0)",
+        "read_back: Within(ms: 0, tolerance: 0)",
+        "within 0 ms",
+        "Within(ms: 0, tolerance: 0)",
+    );
 }
 
 #[test]
 fn a_group_is_one_request() {
     refuses("with: [(at: Holding(21), encoding: U16, value: 4)], ", "", "lies a hole", "Holding(22)");
-    let single = [("3 registers cannot be written one by one", "Holding(20)"), ("one request has one function", "Holding(22)")];
+    let single =
+        [("3 registers cannot be written one by one", "Holding(20)"), ("one request has one function", "Holding(22)")];
     refuses_all("function: WriteMultiple", "function: WriteSingle", &single);
+    let long = [
+        ("number of registers is 4", "4"),
+        ("do not fit one read", "Input(0)"),
+        ("3 registers cannot be read back", "Holding(20)"),
+    ];
+    refuses_all("read_max: 40, gap_max: 4", "read_max: 2, gap_max: 1", &long);
     refuses("value: 4)", "value: 70000)", "the constant cannot be written", "70000");
 }
 
@@ -228,8 +287,12 @@ fn the_sign_of_life_moves() {
 #[test]
 fn the_device_stops_without_us_or_says_that_it_does_not() {
     let unsaid = [("what does this device do", r#""PCS 30""#), ("no time-out to choose", "WatchdogSeconds")];
-    refuses_all(r#"    watchdog: Device(timeout_ms: (2000, 9000), default_ms: 4000, kept_by: Heartbeat, effect: "stops", source: "p 25"),
-"#, "", &unsaid);
+    refuses_all(
+        r#"    watchdog: Device(timeout_ms: (2000, 9000), default_ms: 4000, kept_by: Heartbeat, effect: "stops", source: "p 25"),
+"#,
+        "",
+        &unsaid,
+    );
     refuses("every_ms: 1000", "every_ms: 2000", "gives up after 2000 ms", "2000");
     refuses("kept_by: Heartbeat", r#"kept_by: Writable("p_st")"#, "no writable is called", r#"Writable("p_st")"#);
     refuses("kept_by: Heartbeat", r#"kept_by: Writable("q_set")"#, "nothing keeps", r#"Writable("q_set")"#);
@@ -242,7 +305,12 @@ fn the_device_stops_without_us_or_says_that_it_does_not() {
     let reversed = [("from 9000 to 2000", "(9000, 2000)"), ("usual time-out", "4000")];
     refuses_all("timeout_ms: (2000, 9000)", "timeout_ms: (9000, 2000)", &reversed);
     refuses("value: WatchdogSeconds", "value: Value(4)", "never reaches the device", "(2000, 9000)");
-    refuses(r#"Device(timeout_ms: (2000, 9000), default_ms: 4000, kept_by: Heartbeat, effect: "stops", source: "p 25")"#, r#"Missing(reason: "none in the manual")"#, "no time-out to choose", "WatchdogSeconds");
+    refuses(
+        r#"Device(timeout_ms: (2000, 9000), default_ms: 4000, kept_by: Heartbeat, effect: "stops", source: "p 25")"#,
+        r#"Missing(reason: "none in the manual")"#,
+        "no time-out to choose",
+        "WatchdogSeconds",
+    );
 }
 
 #[test]

@@ -256,6 +256,11 @@ impl Check<'_> {
                 format!("at most {WRITE_MAX} can be written"),
             );
         }
+        let proven = group.iter().any(|p| matches!(writable(p).read_back, ReadBack::Within { .. }));
+        if proven && !first.register.at.area().is_bits() && count > u32::from(profile.link.read_max) {
+            let help = "see `link.read_max`; write them apart";
+            self.refuse(&span, format!("{count} registers cannot be read back in one read"), help);
+        }
         if function == Function::WriteSingle && count > 1 {
             let message = format!("{count} registers cannot be written one by one");
             self.refuse(&span, message, "function: WriteMultiple");

@@ -3,10 +3,11 @@
 //! In this order, on every connection and after every fault that may mean a restart: the SunSpec models are found, the
 //! identity is compared, the blocks with scale factors are read (from here on the device is polled), the profile's
 //! connect writes are made in their order, each proven before the next (the device's own watchdog is one of them), and
-//! the device's limits must have been read. A device that the site only reads is never written to: it is done once its
+//! the device's limits must have been read, and its sign of life seen to move. A device that the site only reads is never written to: it is done once its
 //! scale factors are known.
 
 use super::fault::Fault;
+use super::life::Life;
 use super::proof::Proof;
 use super::question::Question;
 use flyball_io_map::image::{NoData, Reading, ScanTime};
@@ -15,10 +16,10 @@ use flyball_io_map::modbus::{Exception, Reaction};
 use flyball_io_map::profile::{Bound, Profile, WRITE_MAX};
 
 /// What the sequence wants next.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wants {
-    /// Ask this; the answer goes to [`Sequence::answer`].
-    Ask(Box<Question>),
+    /// Ask what [`Sequence::ask`] says; the answer goes to [`Sequence::answer`].
+    Ask,
     /// Read this block; then [`Sequence::block_read`].
     Block(usize),
     /// Nothing before this time.
@@ -36,7 +37,8 @@ enum Stage {
     Factors(usize),
     Write(usize),
     Prove(usize, Proof),
-    Limits,
+    /// Since when.
+    Limits(ScanTime),
     Done,
 }
 
@@ -72,11 +74,16 @@ impl Sequence {
 
     /// Whether values can be read: identity and scale factors are known.
     pub(super) fn may_poll(&self) -> bool {
-        matches!(self.stage, Stage::Write(_) | Stage::Prove(..) | Stage::Limits | Stage::Done)
+        matches!(self.stage, Stage::Write(_) | Stage::Prove(..) | Stage::Limits(_) | Stage::Done)
     }
 
     pub(super) fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Done)
+    }
+
+    /// Whether it made connect writes. A device that is only read has none of ours.
+    pub(super) fn has_written(&self) -> bool {
+        !self.wrote.is_empty()
     }
 
     /// What the connect write of this number wrote.
@@ -91,59 +98,55 @@ impl Sequence {
     }
 
     /// What comes next. `bound` is there from [`Sequence::models`] on; `readings` are those of the profile's points.
-    pub(super) fn next(&mut self, now: ScanTime, profile: &Profile, bound: Option<&Bound>, readings: &[Reading]) -> Result<Wants, Fault> {
+    pub(super) fn next(
+        &mut self,
+        now: ScanTime,
+        profile: &Profile,
+        bound: Option<&Bound>,
+        readings: &[Reading],
+        life: Option<&Life>,
+    ) -> Result<Wants, Fault> {
+        let Some(bound) = bound else {
+            return Ok(if matches!(self.stage, Stage::Discover(_)) { Wants::Ask } else { Wants::Wait(now) });
+        };
         loop {
-            let ask = |request| Ok(Wants::Ask(Box::new(Question::new(&request))));
-            let Some(bound) = bound else {
-                return match &self.stage {
-                    Stage::Discover(discovery) => ask(discovery.request()),
-                    _ => Ok(Wants::Wait(now)),
-                };
-            };
             match &mut self.stage {
-                Stage::Discover(discovery) => return ask(discovery.request()),
+                Stage::Discover(_) => return Ok(Wants::Ask),
                 Stage::Unbound(_) => return Ok(Wants::Wait(now)),
-                Stage::Identify(i) => match bound.identity().get(*i) {
-                    Some(identity) => return ask(identity.request()),
-                    None => self.stage = Stage::Factors(0),
-                },
+                Stage::Identify(i) if *i < bound.identity().len() => return Ok(Wants::Ask),
+                Stage::Identify(_) => self.stage = Stage::Factors(0),
                 Stage::Factors(i) => match bound.blocks().iter().skip(*i).position(|b| b.has_factors()) {
                     Some(further) => return Ok(Wants::Block(*i + further)),
                     None => self.stage = if self.controls { Stage::Write(0) } else { Stage::Done },
                 },
-                Stage::Write(_) if now < self.hold_until => return Ok(Wants::Wait(self.hold_until)),
-                Stage::Write(i) => match bound.connect().get(*i) {
-                    Some(_) => return connect_write(bound, *i).map(|q| Wants::Ask(Box::new(q))),
-                    None => self.stage = Stage::Limits,
-                },
+                Stage::Write(_) | Stage::Limits(_) if now < self.hold_until => return Ok(Wants::Wait(self.hold_until)),
+                Stage::Write(i) if *i < bound.connect().len() => return Ok(Wants::Ask),
+                Stage::Write(_) => self.stage = Stage::Limits(now),
                 Stage::Prove(_, proof) if now < proof.look => return Ok(Wants::Wait(proof.look)),
-                Stage::Prove(i, _) => match bound.connect().get(*i).and_then(|step| step.read_back()) {
-                    Some((request, _)) => return ask(request),
-                    None => self.stage = Stage::Write(*i + 1),
+                Stage::Prove(..) => return Ok(Wants::Ask),
+                Stage::Limits(since) => match limits_known(self.began, profile, bound, readings)? {
+                    true if life.is_none_or(Life::has_moved) => self.stage = Stage::Done,
+                    true => return still(life, *since, now, profile),
+                    false => return Ok(Wants::Wait(ScanTime(u64::MAX))),
                 },
-                Stage::Limits if now < self.hold_until => return Ok(Wants::Wait(self.hold_until)),
-                Stage::Limits if !self.limits_known(profile, bound, readings)? => return Ok(Wants::Wait(ScanTime(u64::MAX))),
-                Stage::Limits => self.stage = Stage::Done,
                 Stage::Done => return Ok(Wants::Done),
             }
         }
     }
 
-    /// Whether every limit was read since the sequence began.
-    fn limits_known(&self, profile: &Profile, bound: &Bound, readings: &[Reading]) -> Result<bool, Fault> {
-        for limit in bound.limits() {
-            let reading = readings[*limit];
-            match reading.fresh(reading.taken(), u64::MAX) {
-                Ok(_) if reading.taken() >= self.began => {}
-                Ok(_) | Err(NoData::NeverRead | NoData::DeviceSilent) => return Ok(false),
-                Err(_) if reading.taken() < self.began => return Ok(false),
-                Err(why) => {
-                    let point = profile.points.get(*limit).map_or_else(String::new, |p| p.name.clone());
-                    return Err(Fault::LimitMissing { point, why });
-                }
+    /// The request for [`Wants::Ask`].
+    pub(super) fn ask(&self, bound: Option<&Bound>) -> Result<Option<Question>, Fault> {
+        let read = |request| Ok(Some(Question::new(&request)));
+        match (&self.stage, bound) {
+            (Stage::Discover(discovery), _) => read(discovery.request()),
+            (Stage::Identify(i), Some(bound)) => bound.identity().get(*i).map_or(Ok(None), |id| read(id.request())),
+            (Stage::Write(i), Some(bound)) => connect_write(bound, *i).map(Some),
+            (Stage::Prove(i, _), Some(bound)) => {
+                let read_back = bound.connect().get(*i).and_then(|step| step.read_back());
+                read_back.map_or(Ok(None), |(request, _)| read(request))
             }
+            _ => Ok(None),
         }
-        Ok(true)
     }
 
     /// A block with scale factors was read, or is refused for good; without them its values are unknown, not wrong.
@@ -200,7 +203,7 @@ impl Sequence {
                     Err(fault) => return Err(fault),
                 }
             }
-            Stage::Unbound(_) | Stage::Factors(_) | Stage::Limits | Stage::Done => {}
+            Stage::Unbound(_) | Stage::Factors(_) | Stage::Limits(_) | Stage::Done => {}
         }
         Ok(())
     }
@@ -212,4 +215,30 @@ fn connect_write(bound: &Bound, step: usize) -> Result<Question, Fault> {
         Ok(request) => Ok(Question::new(&request)),
         Err(error) => Err(Fault::CannotWrite { what: format!("connect write {}", step + 1), error }),
     }
+}
+
+/// The sign of life was not seen to move since `since`: more time, or none.
+fn still(life: Option<&Life>, since: ScanTime, now: ScanTime, profile: &Profile) -> Result<Wants, Fault> {
+    let (within_ns, point) = life.map_or((0, 0), |life| (life.within_ns(), life.point));
+    if now.since(since) <= within_ns {
+        return Ok(Wants::Wait(ScanTime(since.0.saturating_add(within_ns + 1))));
+    }
+    Err(Fault::LifeStill { point: profile.points.get(point).map_or_else(String::new, |p| p.name.clone()) })
+}
+
+/// Whether every limit was read since `began`.
+fn limits_known(began: ScanTime, profile: &Profile, bound: &Bound, readings: &[Reading]) -> Result<bool, Fault> {
+    for limit in bound.limits() {
+        let reading = readings[*limit];
+        match reading.fresh(reading.taken(), u64::MAX) {
+            Ok(_) if reading.taken() >= began => {}
+            Ok(_) | Err(NoData::NeverRead | NoData::DeviceSilent) => return Ok(false),
+            Err(_) if reading.taken() < began => return Ok(false),
+            Err(why) => {
+                let point = profile.points.get(*limit).map_or_else(String::new, |p| p.name.clone());
+                return Err(Fault::LimitMissing { point, why });
+            }
+        }
+    }
+    Ok(true)
 }

@@ -1,7 +1,7 @@
 //! Why a device is not online, or not doing what it is told.
 
 use flyball_io_map::image::NoData;
-use flyball_io_map::modbus::pdu::ReplyError;
+use flyball_io_map::modbus::ReplyError;
 use flyball_io_map::modbus::sunspec::DiscoveryError;
 use flyball_io_map::modbus::{EncodeError, Exception, FramingError};
 use flyball_io_map::profile::{BindError, NotTaken, WrongDevice};
@@ -69,6 +69,12 @@ pub enum Fault {
         /// The counter.
         point: String,
     },
+    /// Its sign of life does not move.
+    #[error("answers, but its sign of life `{point}` does not move: it hangs")]
+    LifeStill {
+        /// The point.
+        point: String,
+    },
     /// A limit without which no set-point may be written.
     #[error("its limit `{point}` is not known: {why}")]
     LimitMissing {
@@ -118,6 +124,7 @@ impl Fault {
             Self::ScaleChanged { .. } => 12,
             Self::CannotWrite { .. } => 13,
             Self::WornOut { .. } => 14,
+            Self::LifeStill { .. } => 15,
         }
     }
 
@@ -140,6 +147,7 @@ impl Fault {
             12 => "scale factor changed",
             13 => "cannot be written",
             14 => "wear budget used up",
+            15 => "no sign of life",
             _ => "unknown",
         }
     }

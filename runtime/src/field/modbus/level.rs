@@ -8,7 +8,8 @@
 //! it has not shown, so that a set-point that always moves is proven too; it may lag by one write. After that it does
 //! not do what it is told.
 //!
-//! A register in flash memory is read first on a new connection, and written only if it does not hold the value yet.
+//! A register in flash memory is read first on a new connection, and written only if it does not hold the value yet; one
+//! that cannot be read back is not written anew.
 
 use super::fault::Fault;
 use super::proof::Proof;
@@ -86,20 +87,16 @@ impl Level {
         }
     }
 
-    /// A new connection: the device may have forgotten everything. Doubt and wear stay.
+    /// A new connection: the device may have forgotten everything but what lies in flash memory. Doubt and wear stay.
     pub(super) fn reconnect(&mut self, bound: &Bound) {
-        self.sent = None;
+        let kept = self.wear.is_some() && bound.groups()[self.group].read_back().is_none();
+        self.sent = self.sent.take().filter(|_| kept);
         self.refused = None;
         self.proof = None;
         self.refusals = 0;
         self.wrote = [Vec::new(), Vec::new()];
         self.last_sent = false;
         self.compare = self.wear.is_some() && bound.groups()[self.group].read_back().is_some();
-    }
-
-    /// The group of the bound profile that it writes.
-    pub(super) fn group(&self) -> usize {
-        self.group
     }
 
     /// Whether the device is known not to do this.
@@ -150,17 +147,27 @@ impl Level {
     }
 
     /// The request that is due. `Ok(None)`: the wear budget holds it back for now.
-    pub(super) fn ask(&mut self, act: Act, bound: &Bound, want: &Want, profile: &Profile, now: ScanTime) -> Result<Option<Question>, Fault> {
+    pub(super) fn ask(
+        &mut self,
+        act: Act,
+        bound: &Bound,
+        want: &Want,
+        profile: &Profile,
+        now: ScanTime,
+    ) -> Result<Option<Question>, Fault> {
         let spec = &bound.groups()[self.group];
+        let read_back = spec.read_back().map(|(request, _)| Question::new(&request));
+        if act == Act::ReadBack && !self.compare {
+            return Ok(read_back);
+        }
         let mut buffer = [0; WRITE_MAX];
-        let request = bound.write(spec, want.values(), &mut buffer).map_err(|error| self.cannot(profile, want, error))?;
+        let request =
+            bound.write(spec, want.values(), &mut buffer).map_err(|error| self.cannot(profile, want, error))?;
         let question = Question::new(&request);
         if act == Act::ReadBack {
-            if self.compare {
-                self.wrote[0] = question.wrote().to_vec();
-                self.copy_wanted(want);
-            }
-            return Ok(spec.read_back().map(|(request, _)| Question::new(&request)));
+            self.wrote[0] = question.wrote().to_vec();
+            self.copy_wanted(want);
+            return Ok(read_back);
         }
         let held_already = want.is_last() && self.sent.as_ref().is_some_and(|(sent, _)| self.is_wanted(sent, want));
         if let Some(wear) = &mut self.wear {
@@ -222,7 +229,14 @@ impl Level {
     }
 
     /// What a read-back shows. `Err`: the device does not do what it is told.
-    pub(super) fn shown(&mut self, bound: &Bound, words: &[u16], want: &Want, now: ScanTime, sent: ScanTime) -> Result<(), Fault> {
+    pub(super) fn shown(
+        &mut self,
+        bound: &Bound,
+        words: &[u16],
+        want: &Want,
+        now: ScanTime,
+        sent: ScanTime,
+    ) -> Result<(), Fault> {
         let spec = &bound.groups()[self.group];
         let compared = bound.taken(spec, &self.wrote[0], words);
         if self.compare {
@@ -251,7 +265,14 @@ impl Level {
     }
 
     /// The device refuses the write, or the reading back. `Err`: it does not do what it is told.
-    pub(super) fn refuses(&mut self, act: Act, exception: Exception, at: u16, want: &Want, now: ScanTime) -> Result<(), Fault> {
+    pub(super) fn refuses(
+        &mut self,
+        act: Act,
+        exception: Exception,
+        at: u16,
+        want: &Want,
+        now: ScanTime,
+    ) -> Result<(), Fault> {
         self.retry_at = ScanTime(now.0.saturating_add(RETRY_NS));
         let fault = Fault::Refused { at, exception };
         if act == Act::ReadBack {

@@ -18,6 +18,7 @@ use super::beat::Beat;
 use super::connect::Sequence;
 use super::fault::Fault;
 use super::level::{Act, Level};
+use super::life::Life;
 use super::pulse::Pulse;
 use super::question::Question;
 use super::reads::Reads;
@@ -27,7 +28,7 @@ use crate::field::block::{DeviceWords, FromDevice, Outputs};
 use crate::field::counters::Counts;
 use flyball_io_map::image::{NoData, Reading, ScanTime};
 use flyball_io_map::modbus::Request;
-use flyball_io_map::profile::{self, Bound, KeptBy, Profile, Watchdog};
+use flyball_io_map::profile::{self, Bound, KeptBy, Profile, Watchdog, WriteGroup};
 use std::sync::Arc;
 
 /// A device that has not answered for so many polls is silent: one lost answer is an accident, three are a fact.
@@ -37,9 +38,9 @@ pub const SILENT_AFTER_POLLS: u64 = 3;
 pub const STALLED_AFTER_NS: u64 = 500_000_000;
 /// One connect write is read back each time, ns, to see whether the device still has it. A device that restarted is
 /// found out within so long times the number of its connect writes.
-const VERIFY_EVERY_NS: u64 = 1_000_000_000;
+pub(super) const VERIFY_EVERY_NS: u64 = 1_000_000_000;
 /// So far away that it is never.
-const NEVER: ScanTime = ScanTime(u64::MAX);
+pub(super) const NEVER: ScanTime = ScanTime(u64::MAX);
 
 /// What the site says of a device.
 #[derive(Clone, Debug)]
@@ -95,21 +96,22 @@ pub(super) struct Flight {
 pub struct Poller {
     pub(super) profile: Arc<Profile>,
     pub(super) poll_ms: u32,
-    bind: profile::Settings,
+    pub(super) bind: profile::Settings,
     pub(super) words: DeviceWords,
     pub(super) readings: Box<[Reading]>,
     /// The profile on this connection; there from discovery on.
     pub(super) bound: Option<Bound>,
     pub(super) sequence: Sequence,
-    sequence_ready: ScanTime,
+    pub(super) sequence_ready: ScanTime,
     pub(super) reads: Option<Reads>,
+    pub(super) life: Option<Life>,
     pub(super) want: Want,
     pub(super) levels: Vec<Level>,
     pub(super) pulses: Vec<Pulse>,
     pub(super) beat: Option<Beat>,
     pub(super) verify: (usize, ScanTime),
     pub(super) flight: Option<Flight>,
-    wrote_last: bool,
+    pub(super) wrote_last: bool,
     /// The pause that the device wants between two requests.
     pub(super) ready_at: ScanTime,
     /// The pause after a fault.
@@ -125,6 +127,8 @@ pub struct Poller {
     pub(super) counts: Counts,
     silent_ns: u64,
     hushes: bool,
+    /// Whether any output is more than a pulse.
+    keeps_values: bool,
 }
 
 impl Poller {
@@ -136,9 +140,9 @@ impl Poller {
     pub fn new(profile: Arc<Profile>, settings: &Settings, now: ScanTime) -> Self {
         let outputs = &settings.outputs;
         let stalled_after_ns = STALLED_AFTER_NS.max(5 * settings.scan_period_ns);
-        let (levels, pulses) = (Vec::new(), Vec::new());
         let is_pulse = |w: &&usize| matches!(profile.writables[**w].kind, profile::WritableKind::Pulse { .. });
-        let layout = FromDevice::new(profile.points.len(), outputs.iter().filter(is_pulse).count());
+        let pulses = outputs.iter().filter(is_pulse).count();
+        let layout = FromDevice::new(profile.points.len(), pulses);
         let kept_by_any = matches!(profile.watchdog, Watchdog::Device { kept_by: KeptBy::AnyRequest, .. });
         Self {
             poll_ms: settings.poll_ms,
@@ -149,9 +153,10 @@ impl Poller {
             sequence: Sequence::new(&profile, !outputs.is_empty(), now),
             sequence_ready: now,
             reads: None,
+            life: Life::of(&profile),
             want: Want::new(&profile.writables, outputs, stalled_after_ns, now),
-            levels,
-            pulses,
+            levels: Vec::new(),
+            pulses: Vec::new(),
             beat: profile.heartbeat.as_ref().filter(|_| !outputs.is_empty()).map(Beat::new),
             verify: (0, NEVER),
             flight: None,
@@ -168,6 +173,7 @@ impl Poller {
             counts: Counts { sequences: 1, ..Counts::default() },
             silent_ns: SILENT_AFTER_POLLS * silent_poll_ns(&profile, settings.poll_ms),
             hushes: kept_by_any && !outputs.is_empty(),
+            keeps_values: pulses < outputs.len(),
             profile,
         }
     }
@@ -203,6 +209,13 @@ impl Poller {
         Step::Wait(self.hold_until.max(ScanTime(now.0 + 1_000_000)).min(self.stamp_at))
     }
 
+    /// Lets time pass while nothing can be sent. When it has to be told again.
+    pub fn rest(&mut self, now: ScanTime, block: &Outputs<'_>) -> ScanTime {
+        self.want.take(now, block);
+        self.watch(now);
+        self.stamp_at
+    }
+
     /// What was known of the device when something last changed: publish it whenever [`DeviceWords::number`] has moved.
     #[must_use]
     pub fn words(&self) -> &DeviceWords {
@@ -221,6 +234,12 @@ impl Poller {
         self.online
     }
 
+    /// Whether the last request was answered, by whatever.
+    #[must_use]
+    pub fn is_answering(&self) -> bool {
+        self.unheard_since.is_none()
+    }
+
     /// What is wrong with it now.
     #[must_use]
     pub fn fault(&self) -> Option<&Fault> {
@@ -230,11 +249,8 @@ impl Poller {
     /// Whether nothing is left to be done for the scan's last block.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.want.is_last() && (self.want.outputs().is_empty() || self.levels_finished())
-    }
-
-    fn levels_finished(&self) -> bool {
-        self.bound.is_some() && self.levels.iter().all(Level::is_finished)
+        self.want.is_last()
+            && (!self.keeps_values || self.bound.is_some() && self.levels.iter().all(Level::is_finished))
     }
 
     /// What happened so far.
@@ -255,15 +271,16 @@ impl Poller {
             self.silent = true;
             self.lose_all(NoData::DeviceSilent);
             if self.sequence.may_poll() {
-                self.flight = None;
+                // what it may still answer belongs to a connection that is over
+                self.counts.timeouts += u64::from(self.flight.take().is_some());
                 self.start_anew(now, Fault::Silent);
             } else {
                 self.fault = Some(Fault::Silent);
             }
         }
         if now >= self.stamp_at {
-            if !self.online {
-                self.words.set_online(false, now);
+            if !self.online || self.is_answering() {
+                self.words.set_online(self.online, now);
             }
             self.stamp_at = ScanTime(now.0 + u64::from(self.poll_ms.clamp(50, 1_000)) * 1_000_000);
         }
@@ -271,99 +288,6 @@ impl Poller {
 
     fn is_hushed(&self, now: ScanTime) -> bool {
         self.hushes && self.want.has_scanned() && !self.want.is_last() && self.want.stalled(now)
-    }
-
-    /// The task that is due first, and when. Writes and reads take turns when both are due.
-    fn pick(&mut self, now: ScanTime) -> Result<(ScanTime, Task), Fault> {
-        if let Some(models) = self.sequence.models() {
-            let bound = self.profile.bind(models.as_ref(), self.bind).map_err(Fault::Bind)?;
-            self.bound_to(bound, now);
-        }
-        let mut read = self.pick_read(now)?;
-        let mut write = None;
-        if self.sequence.is_done() {
-            let mut earlier = |slot: &mut Option<(ScanTime, Task)>, due: ScanTime, task: Task| {
-                if slot.is_none_or(|(other, _)| due < other) {
-                    *slot = Some((due, task));
-                }
-            };
-            for (i, pulse) in self.pulses.iter().enumerate() {
-                pulse.due(&self.want, now).into_iter().for_each(|due| earlier(&mut write, due, Task::Pulse(i)));
-            }
-            for (i, level) in self.levels.iter().enumerate() {
-                if let Some((due, act)) = level.due(&self.want, now) {
-                    let slot = if act == Act::Write { &mut write } else { &mut read };
-                    earlier(slot, due, Task::Level(i, act));
-                }
-            }
-            let beat = self.beat.as_ref().and_then(|beat| beat.due(&self.want, now));
-            beat.into_iter().for_each(|due| earlier(&mut write, due, Task::Beat));
-        }
-        let is_due = |slot: &Option<(ScanTime, Task)>| slot.is_some_and(|(due, _)| due <= now);
-        let reads_first = is_due(&read) && (self.wrote_last || !is_due(&write));
-        let writes_first = is_due(&write) && !reads_first;
-        let chosen = match (read, write) {
-            (read, write) if writes_first => write.or(read),
-            (read, write) if reads_first => read.or(write),
-            (read, write) => read.into_iter().chain(write).min_by_key(|(due, _)| *due),
-        };
-        Ok(chosen.unwrap_or((NEVER, Task::Sequence)))
-    }
-
-    fn pick_read(&mut self, now: ScanTime) -> Result<Option<(ScanTime, Task)>, Fault> {
-        let mut picked = self.sequence_task(now)?;
-        if self.sequence.may_poll() {
-            let block = self.reads.as_ref().and_then(Reads::due).map(|(due, block)| (due, Task::Block(block)));
-            let verify = self.sequence.is_done().then_some((self.verify.1, Task::Verify(self.verify.0)));
-            picked = [picked, block, verify].into_iter().flatten().min_by_key(|(due, _)| *due);
-        }
-        Ok(picked)
-    }
-
-    fn sequence_task(&mut self, now: ScanTime) -> Result<Option<(ScanTime, Task)>, Fault> {
-        use super::connect::Wants;
-        if self.sequence.is_done() {
-            return Ok(None);
-        }
-        Ok(match self.sequence.next(now, &self.profile, self.bound.as_ref(), &self.readings)? {
-            Wants::Ask => Some((self.sequence_ready, Task::Sequence)),
-            Wants::Block(block) => Some((self.sequence_ready, Task::Block(block))),
-            Wants::Wait(until) => Some((until, Task::Sequence)),
-            Wants::Done => {
-                self.sequence_done(now);
-                None
-            }
-        })
-    }
-
-    /// The request for a task that is due. `None`: it turned out that there is nothing to ask.
-    fn ask(&mut self, task: Task, now: ScanTime) -> Option<Question> {
-        let bound = self.bound.as_ref();
-        let asked = match task {
-            Task::Sequence => self.sequence.ask(bound).map(Some),
-            Task::Block(block) => {
-                self.reads.as_mut()?.asked(block, now);
-                Ok(Some(Question::new(&bound?.blocks()[block].request())))
-            }
-            Task::Level(i, act) => self.levels[i].ask(act, bound?, &self.want, &self.profile, now),
-            Task::Pulse(i) => self.pulses[i].ask(bound?, &self.want).map(Some),
-            Task::Beat => self.beat.as_mut()?.ask(bound?, now),
-            Task::Verify(step) => Ok(self.verify_question(step, now)),
-        };
-        match asked {
-            Ok(question) => question,
-            Err(fault) => {
-                self.cannot_ask(task, fault, now);
-                None
-            }
-        }
-    }
-
-    /// Reads back one connect write after the other.
-    fn verify_question(&mut self, step: usize, now: ScanTime) -> Option<Question> {
-        let steps = self.bound.as_ref()?.connect();
-        self.verify = ((step + 1) % steps.len().max(1), ScanTime(now.0 + VERIFY_EVERY_NS));
-        steps.get(step)?.read_back().map(|(request, _)| Question::new(&request))
     }
 
     pub(super) fn sequence_went_on(&mut self, now: ScanTime) {

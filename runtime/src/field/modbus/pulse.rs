@@ -4,9 +4,12 @@
 //! lost it may have been executed, so it is not repeated; it stays unacknowledged, and the scan counts it as expired. A
 //! device that is busy (exception 6) has not executed it: that one is tried again until it expires.
 
+use super::fault::Fault;
+use super::question::Question;
 use super::want::Want;
 use flyball_io_map::image::ScanTime;
-use flyball_io_map::modbus::{Exception, Reaction};
+use flyball_io_map::modbus::Exception;
+use flyball_io_map::profile::{Bound, WRITE_MAX};
 
 /// After "busy", the pulse waits so long, ns.
 const RETRY_NS: u64 = 250_000_000;
@@ -15,7 +18,7 @@ const RETRY_NS: u64 = 250_000_000;
 #[derive(Clone, Debug)]
 pub(super) struct Pulse {
     /// The group of the bound profile that it writes.
-    pub(super) group: usize,
+    group: usize,
     writable: usize,
     tried: u64,
     before: u64,
@@ -34,10 +37,14 @@ impl Pulse {
         (pending.id > self.tried && now < pending.expires).then_some(self.retry_at)
     }
 
-    /// It is being executed.
-    pub(super) fn asked(&mut self, want: &Want) {
-        if let Some(pending) = want.pulse(self.writable) {
-            (self.before, self.tried) = (self.tried, pending.id);
+    /// Its request. From here on its id counts as tried.
+    pub(super) fn ask(&mut self, bound: &Bound, want: &Want) -> Result<Option<Question>, Fault> {
+        let Some(pending) = want.pulse(self.writable) else { return Ok(None) };
+        (self.before, self.tried) = (self.tried, pending.id);
+        let mut buffer = [0; WRITE_MAX];
+        match bound.write(&bound.groups()[self.group], want.values(), &mut buffer) {
+            Ok(request) => Ok(Some(Question::new(&request))),
+            Err(error) => Err(Fault::CannotWrite { what: format!("pulse {}", pending.id), error }),
         }
     }
 
@@ -50,7 +57,6 @@ impl Pulse {
     /// The device refuses it. Whether it may be tried again.
     pub(super) fn refused(&mut self, exception: Exception, now: ScanTime) -> bool {
         let busy = exception == Exception::Busy;
-        debug_assert!(!busy || exception.reaction() == Reaction::Transient);
         if busy {
             self.tried = self.before;
             self.retry_at = ScanTime(now.0.saturating_add(RETRY_NS));

@@ -1,7 +1,6 @@
 //! A request in a buffer of its own, kept until it is answered, so that the answer can be compared with it.
 
-use flyball_io_map::modbus::pdu::{Reply, ReplyError};
-use flyball_io_map::modbus::{Area, Request};
+use flyball_io_map::modbus::{Area, Reply, ReplyError, Request};
 use flyball_io_map::profile::WRITE_MAX;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

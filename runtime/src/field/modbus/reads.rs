@@ -8,7 +8,7 @@
 //! | exception 2 or 3 | the block is split in halves until the register is found; its points are `Refused` from then on, and it is not asked for again on this connection |
 //! | exception 1 | the same for all points of the block, without a search |
 //! | exceptions 4 to 8 and unknown ones | the block waits 0.5 s, doubling up to 5 s; its values age, and from the third in a row on its points are `Refused` |
-//! | exceptions 10 and 11 | the device behind the gateway is silent: as a time-out |
+//! | exceptions 10 and 11 | the device behind the gateway is silent: as a time-out, and none of the table |
 
 use super::schedule::Schedule;
 use crate::field::backoff::{CAP_NS, DEVICE_FIRST_NS};
@@ -28,8 +28,6 @@ pub(super) enum Outcome {
     Split,
     /// Its points lose their values, for good (on this connection) or until it is answered again.
     Refused,
-    /// The device behind the gateway is silent.
-    Silent,
 }
 
 #[derive(Clone, Debug)]
@@ -79,10 +77,16 @@ impl Reads {
     }
 
     /// The device refuses it.
-    pub(super) fn refused(&mut self, block: usize, exception: Exception, now: ScanTime, bound: &mut Bound, profile: &Profile) -> Outcome {
+    pub(super) fn refused(
+        &mut self,
+        block: usize,
+        exception: Exception,
+        now: ScanTime,
+        bound: &mut Bound,
+        profile: &Profile,
+    ) -> Outcome {
         let splits = matches!(exception, Exception::IllegalAddress | Exception::IllegalValue);
         match exception.reaction() {
-            Reaction::Gateway => Outcome::Silent,
             Reaction::Permanent | Reaction::OurBug => {
                 let sync = |point: usize| profile.points.get(point).and_then(|p| p.sync);
                 let second = if splits { bound.split_block(block, sync) } else { None };
@@ -98,7 +102,7 @@ impl Reads {
                     }
                 }
             }
-            Reaction::Transient | Reaction::Accepted => {
+            Reaction::Transient | Reaction::Accepted | Reaction::Gateway => {
                 let read = &mut self.reads[block];
                 let pause_ns = (DEVICE_FIRST_NS << read.refusals.min(8)).min(CAP_NS);
                 read.schedule.not_before(ScanTime(now.0.saturating_add(pause_ns)));

@@ -5,32 +5,29 @@ use flyball_io_map::image::ScanTime;
 
 /// One block's grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Schedule {
+pub(super) struct Schedule {
     period_ns: u64,
     next: ScanTime,
 }
 
 impl Schedule {
     /// Due at `first`, and then every `period_ns` (above 0).
-    #[must_use]
-    pub fn new(first: ScanTime, period_ns: u64) -> Self {
+    pub(super) fn new(first: ScanTime, period_ns: u64) -> Self {
         Self { period_ns: period_ns.max(1), next: first }
     }
 
     /// The time between two reads, ns.
-    #[must_use]
-    pub fn period_ns(&self) -> u64 {
+    pub(super) fn period_ns(&self) -> u64 {
         self.period_ns
     }
 
     /// When it is due.
-    #[must_use]
-    pub fn due(&self) -> ScanTime {
+    pub(super) fn due(&self) -> ScanTime {
         self.next
     }
 
     /// It is done at `now`: the next time is the first one of the grid behind `now`.
-    pub fn done(&mut self, now: ScanTime) {
+    pub(super) fn done(&mut self, now: ScanTime) {
         if now >= self.next {
             let passed = now.since(self.next) / self.period_ns + 1;
             self.next = ScanTime(self.next.0.saturating_add(passed.saturating_mul(self.period_ns)));
@@ -38,7 +35,7 @@ impl Schedule {
     }
 
     /// Not before `at`. The grid stays where it is after that.
-    pub fn not_before(&mut self, at: ScanTime) {
+    pub(super) fn not_before(&mut self, at: ScanTime) {
         if at > self.next {
             let passed = at.since(self.next).div_ceil(self.period_ns);
             self.next = ScanTime(self.next.0.saturating_add(passed.saturating_mul(self.period_ns)));
@@ -87,7 +84,8 @@ mod tests {
                 if wait { schedule.not_before(now) } else { schedule.done(now) }
                 prop_assert_eq!((schedule.due().0 - first) % period, 0);
                 prop_assert!(schedule.due() >= before);
-                prop_assert!(if wait { schedule.due() >= now } else { schedule.due() > now });
+                let behind = if wait { schedule.due() >= now } else { schedule.due() > now };
+                prop_assert!(behind);
                 prop_assert!(schedule.due() == before || schedule.due().0 <= now.0 + period);
             }
         }

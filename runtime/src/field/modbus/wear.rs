@@ -10,7 +10,7 @@ const DAY_NS: u64 = 86_400_000_000_000;
 
 /// One register's budget.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wear {
+pub(super) struct Wear {
     per_day: u64,
     /// Time saved up, ns: a write costs `DAY_NS / per_day` of it.
     saved_ns: u64,
@@ -19,13 +19,12 @@ pub struct Wear {
 
 impl Wear {
     /// A full budget of so many writes a day. 0 allows none at all.
-    #[must_use]
-    pub fn new(per_day: u32, now: ScanTime) -> Self {
+    pub(super) fn new(per_day: u32, now: ScanTime) -> Self {
         Self { per_day: u64::from(per_day), saved_ns: DAY_NS, at: now }
     }
 
     /// Takes one write if it is there. `safe`: it writes a safe value.
-    pub fn take(&mut self, now: ScanTime, safe: bool) -> bool {
+    pub(super) fn take(&mut self, now: ScanTime, safe: bool) -> bool {
         let Some(cost_ns) = DAY_NS.checked_div(self.per_day) else {
             return false;
         };
