@@ -46,4 +46,5 @@ programs! {
     SelfConsumption = grid::self_consumption,
     ExternalSetpoint = modes::external_setpoint,
     Hold = modes::hold,
+    Permit = safety::permit,
 }

@@ -317,6 +317,30 @@ mod tests {
     }
 
     #[test]
+    fn only_a_fresh_and_small_reading_lets_the_contactor_open() {
+        let (mut slot, demand, limit) = contactor();
+        slot.demand(demand, Some(1));
+        slot.allow(limit, u32::MAX);
+        slot.resolve(ScanTime(0), Drive::Armed, &power(0.0, 0), false);
+        slot.allow(limit, 0);
+        let out = |watts: f64, taken_ms: u64| {
+            slot.clone().resolve(ScanTime::from_ms(2_000), Drive::Armed, &power(watts, taken_ms), false)
+        };
+        assert_eq!(out(0.0, 999), (1, Cause::Order), "that was 1 001 ms ago");
+        assert_eq!(out(-4_000.0, 2_000), (1, Cause::Order), "charging is no less than discharging");
+        assert_eq!(out(100.0, 2_000), (1, Cause::Order));
+        assert_eq!(out(-99.0, 1_000), (0, Cause::Limit(By(1))));
+    }
+
+    #[test]
+    fn the_safe_value_is_always_allowed() {
+        let (mut slot, demand, limit) = contactor();
+        slot.allow(limit, 0);
+        slot.demand(demand, Some(0));
+        assert_eq!(slot.resolve(ScanTime(0), Drive::Armed, &[], false), (0, Cause::Demand(By(0))));
+    }
+
+    #[test]
     fn a_value_that_does_not_exist_is_no_demand() {
         let (mut slot, demand, limit) = contactor();
         slot.allow(limit, u32::MAX);

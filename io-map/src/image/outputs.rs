@@ -24,8 +24,9 @@ pub struct Outputs {
     pub(super) groups: Vec<Group>,
     /// Per program: what it may say.
     pub(super) places: Vec<Vec<Place>>,
-    /// Per real output, then per choice: the flag without which it is held safe.
+    /// Per real output: the flag without which it is held safe.
     real_gates: Vec<Option<usize>>,
+    /// Per choice output: the same.
     choice_gates: Vec<Option<usize>>,
 }
 
@@ -149,8 +150,8 @@ impl Outputs {
             }
         }
         let ramping = !self.reals_safe();
-        for slot in &mut self.choices {
-            slot.resolve(now, drive, readings, ramping);
+        for (i, slot) in self.choices.iter_mut().enumerate() {
+            slot.resolve(now, gated(&self.choice_gates, i), readings, ramping);
         }
         for (i, slot) in self.pulses.iter_mut().enumerate() {
             slot.resolve(now, pulses_done.get(i).copied().unwrap_or(0));
@@ -185,3 +186,6 @@ impl Outputs {
         &self.pulses
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -325,6 +325,21 @@ impl Wiring {
         0
     }
 
+    /// The code of a point's state by its name.
+    pub fn code_value(&mut self, point: &Spanned<String>, state: &Spanned<String>) -> u16 {
+        // a point that is not there was reported when its handle was asked for
+        let Some(def) = self.points.iter().find(|p| p.name == point.value) else {
+            return 0;
+        };
+        if let Some((code, _)) = def.codes.iter().find(|(_, name)| *name == state.value) {
+            return *code;
+        }
+        let names = def.codes.iter().map(|(_, name)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let help = if names.is_empty() { "it has no named states".into() } else { format!("its states are {names}") };
+        self.problem(state.span.clone(), format!("`{}` has no state `{}`", point.value, state.value), Some(help));
+        0
+    }
+
     /// A program's own period in scans: 1 if it says nothing; else it must be a multiple of the scan period.
     pub fn every(&mut self, every_ms: Option<&Spanned<u32>>) -> u64 {
         let Some(every) = every_ms else {

@@ -52,6 +52,11 @@ impl Grid {
         self.origin_ns.saturating_add(tick.saturating_mul(self.period_ns.get()))
     }
 
+    /// Before the first scan: ticks that were due before `now_ns` belong to nobody, and do not count as passed over.
+    pub fn begin(&mut self, now_ns: u64) {
+        self.next = now_ns.saturating_sub(self.origin_ns).div_ceil(self.period_ns.get());
+    }
+
     /// Gives out the first tick that was not given out yet and is due at `now_ns` or later.
     pub fn next_after(&mut self, now_ns: u64) -> Slot {
         let reachable = now_ns.saturating_sub(self.origin_ns).div_ceil(self.period_ns.get());
@@ -76,6 +81,14 @@ impl Grid {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_was_due_before_the_first_scan_was_not_skipped() {
+        let mut grid = Grid::new(20 * MS, NonZeroU64::new(10 * MS).unwrap());
+        grid.begin(55 * MS);
+        let first = grid.next_after(56 * MS);
+        assert_eq!((first.tick, first.skipped), (4, 0));
+    }
 
     const MS: u64 = 1_000_000;
 

@@ -123,6 +123,7 @@ pub fn run<C: Cycle>(clock: &impl Clock, grid: Grid, cycle: &mut C, stats: &RunS
 
 fn turn<C: Cycle>(clock: &impl Clock, mut grid: Grid, cycle: &mut C, stats: &RunStats) {
     let mut now_ns = clock.now_ns();
+    grid.begin(now_ns);
     loop {
         let planned = grid.next_after(now_ns);
         clock.wait_until_ns(planned.deadline_ns);

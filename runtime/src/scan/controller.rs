@@ -254,7 +254,10 @@ impl Controller {
             };
             if !taken {
                 self.refused += 1;
-                self.event(Event::CommandRefused { source: command.source, point });
+                // a flood of bad commands must not push a trip or a quarantine out of the list; the counter has them all
+                if self.events.len() < EVENTS_PER_SCAN / 2 {
+                    self.event(Event::CommandRefused { source: command.source, point });
+                }
             }
         }
         for (held, image) in self.commands.iter().zip(&mut self.image[self.commands_at..]) {

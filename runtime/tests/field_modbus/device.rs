@@ -14,6 +14,8 @@ pub(crate) enum Ill {
     Exception(u8),
     /// It answers requests that touch this register with this exception.
     ExceptionAt(u16, u8),
+    /// It answers writes that touch this register with this exception.
+    WritesExceptionAt(u16, u8),
     /// It acknowledges writes and does not take them.
     IgnoresWrites,
     /// It takes writes and loses the answers to them.
@@ -81,6 +83,9 @@ impl Device {
             Ill::Silent => return None,
             Ill::Exception(code) => return Some(vec![function | 0x80, code]),
             Ill::ExceptionAt(bad, code) if (at..at + count).contains(&bad) => return Some(vec![function | 0x80, code]),
+            Ill::WritesExceptionAt(bad, code) if function > 4 && (at..at + count).contains(&bad) => {
+                return Some(vec![function | 0x80, code]);
+            }
             Ill::WrongFunction => return Some(vec![function + 1, 0, 0]),
             _ => {}
         }

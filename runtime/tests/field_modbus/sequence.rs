@@ -210,3 +210,16 @@ fn a_life_counter_that_goes_back_is_a_restart_and_one_that_wraps_is_not() {
     count(&mut bench, 3_000);
     assert!(bench.point_online());
 }
+
+#[test]
+fn a_device_that_is_busy_with_its_scale_factors_is_not_pressed() {
+    let mut bench = Bench::of(SUNSPEC, sunspec(40_000), &[]);
+    bench.device.ill = Ill::ExceptionAt(40_010, 6);
+    bench.run(10_000);
+    let tries = bench.device.reads(40_010).len();
+    assert!((3..=8).contains(&tries), "{tries} in 10 s");
+    bench.device.ill = Ill::No;
+    bench.run_until_online();
+    bench.run(5_000);
+    assert_eq!(bench.value(0), Ok(1230.0));
+}

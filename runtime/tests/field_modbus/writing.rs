@@ -410,3 +410,88 @@ fn a_device_without_outputs_is_finished_with_the_last_block() {
     assert!(bench.poller.is_finished());
     assert_ne!(bench.value(0), Err(NoData::NeverRead));
 }
+
+#[test]
+fn a_device_that_does_not_do_what_it_is_told_is_still_read() {
+    let mut bench = settled(&["p_set"]);
+    bench.run(500);
+    bench.device.ill = Ill::IgnoresWrites;
+    bench.set(0, 1_000.0);
+    bench.run_until("offline", |b| !b.point_online());
+    for _ in 0..200 {
+        bench.run(100);
+        let age_ms = bench.now_ms - bench.poller.words().reading(0).taken().0 / 1_000_000;
+        assert!(age_ms <= 120 && !bench.point_online(), "whether power still flows must be known: {age_ms} ms");
+    }
+    let tries = bench.poller.counts().sequences;
+    assert!((5..=12).contains(&tries), "0.5 s doubling to 5 s: {tries} in 20 s");
+}
+
+#[test]
+fn a_device_that_refuses_the_heartbeat_is_not_fit_for_control() {
+    let mut bench = settled(&["p_set"]);
+    bench.run(500);
+    bench.device.ill = Ill::ExceptionAt(HEARTBEAT, 3);
+    bench.run(300);
+    assert!(!bench.point_online());
+    assert!(matches!(bench.poller.fault(), Some(Fault::Refused { at: HEARTBEAT, .. })));
+    bench.device.ill = Ill::No;
+    bench.run(300);
+    assert!(bench.point_online() && bench.poller.fault().is_none());
+}
+
+#[test]
+fn a_write_that_is_accepted_and_takes_long_is_not_repeated_but_proven() {
+    let profile = STORAGE.replacen("ms: 300, tolerance: 0", "ms: 2000, tolerance: 0", 1);
+    let mut bench = Bench::of(&profile, storage(), &["p_set"]);
+    bench.run_until_online();
+    bench.run(300);
+    bench.device.ill = Ill::WritesExceptionAt(P_SET, 5);
+    bench.set(0, 1_000.0);
+    let t = bench.now_ms;
+    bench.run(700);
+    assert_eq!(since(&bench, P_SET, t).iter().filter(|(_, v)| *v == 1_000).count(), 1);
+    bench.device.hold(P_SET, &[1_000]);
+    bench.device.ill = Ill::No;
+    bench.run(200);
+    assert!(bench.point_online());
+    assert_eq!(bench.online.iter().filter(|(ms, _)| *ms > t).count(), 0, "{:?}", bench.online);
+}
+
+#[test]
+fn flash_memory_that_cannot_be_read_back_is_not_written_anew_on_every_connection() {
+    let profile = STORAGE.replace(
+        r#"policy: (gap_min_ms: 0, flash_writes_per_day_max: 20), read_back: Within(ms: 300, tolerance: 0)"#,
+        r#"policy: (gap_min_ms: 0, flash_writes_per_day_max: 20), read_back: Never("write only")"#,
+    );
+    let mut bench = Bench::of(&profile, storage(), &["reserve"]);
+    bench.set(0, 30.0);
+    for _ in 0..5 {
+        bench.run(5_000);
+        assert!(bench.point_online());
+        bench.disconnect();
+    }
+    assert_eq!(bench.device.written(RESERVE).len(), 1);
+}
+
+#[test]
+fn a_setting_of_the_connect_sequence_that_is_a_set_point_too_is_not_missed_later() {
+    let profile = STORAGE.replace(
+        "connect: [",
+        r#"connect: [(at: Holding(60), encoding: I16, value: Value(0), source: "60: nothing flows before the first set-point"),"#,
+    );
+    let mut bench = Bench::of(&profile, storage(), &["p_set"]);
+    bench.set(0, 500.0);
+    bench.run(20_000);
+    assert_eq!((bench.device.get(P_SET), bench.poller.counts().sequences), (500, 1));
+    assert_eq!(bench.device.written(P_SET)[0].1, 0);
+}
+
+#[test]
+fn a_device_with_nothing_but_pulses_is_finished_with_the_last_block() {
+    let mut bench = Bench::new(&["reset"]);
+    bench.device.ill = Ill::Silent;
+    bench.head.last = true;
+    bench.run(20);
+    assert!(bench.poller.is_finished());
+}

@@ -280,6 +280,8 @@ fn the_sign_of_life_moves() {
     let flag = [("a flag is no sign of life", r#""hot""#), ("is read every 10000 ms", r#""hot""#)];
     refuses_all(r#"point: "count""#, r#"point: "hot""#, &flag);
     refuses("within_ms: 3000", "within_ms: 1500", "is read every 1000 ms", r#""count""#);
+    let scaled = r#"life: (point: "p", within_ms: 3000, counts_up: true)"#;
+    refuses(r#"life: (point: "count", within_ms: 3000)"#, scaled, "`p` is no plain counter", "true");
     refuses("counter: (1, 9999)", "counter: (9, 9)", "does not move", "(9, 9)");
     refuses("counter: (1, 9999)", "counter: (1, 70000)", "cannot be written", "(1, 70000)");
 }

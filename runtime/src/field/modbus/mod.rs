@@ -1,4 +1,15 @@
-//! Modbus devices: one poller per device, one connection per endpoint.
+//! Modbus devices: one [`poller::Poller`] per device, one [`endpoint::Endpoint`] per connection, one thread ([`tcp`]) per
+//! endpoint. Only the thread has a socket and a clock; everything else is told the time and handed what came.
+//!
+//! | file | idea |
+//! |---|---|
+//! | [`poller`], `turn`, `outcome` | one device: what it is asked next, and what an answer leads to |
+//! | `connect`, `life`, `proof` | what must be true of a device before anything is written, and how a write is proven |
+//! | `reads`, `schedule` | what is read when, and what a refusal leads to |
+//! | `want`, `level`, `pulse`, `beat`, `wear` | what is written when: set-points, one-shot actions, the heartbeat, flash memory |
+//! | [`question`], [`fault`] | a request kept until it is answered; what can be wrong with a device |
+//! | [`endpoint`] | several devices take turns on one connection |
+//! | [`tcp`], `socket` | the thread |
 
 mod beat;
 mod connect;
@@ -13,6 +24,7 @@ mod pulse;
 pub mod question;
 mod reads;
 mod schedule;
+mod socket;
 pub mod tcp;
 mod turn;
 mod want;

@@ -28,7 +28,7 @@ use crate::field::block::{DeviceWords, FromDevice, Outputs};
 use crate::field::counters::Counts;
 use flyball_io_map::image::{NoData, Reading, ScanTime};
 use flyball_io_map::modbus::Request;
-use flyball_io_map::profile::{self, Bound, KeptBy, Profile, Watchdog, WriteGroup};
+use flyball_io_map::profile::{self, Bound, KeptBy, Profile, Watchdog};
 use std::sync::Arc;
 
 /// A device that has not answered for so many polls is silent: one lost answer is an accident, three are a fact.

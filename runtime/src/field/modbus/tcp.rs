@@ -8,6 +8,7 @@
 
 use super::endpoint::{self, Do, Member};
 use super::poller::{self, Poller};
+use super::socket::Socket;
 use crate::clock::{Deadline, monotonic_ns, until};
 use crate::exchange::latest::{Reader, Writer};
 use crate::field::block::ToDevice;
@@ -16,13 +17,10 @@ use crate::rt::side::{SideError, spawn_side};
 use flyball_io_map::image::ScanTime;
 use flyball_io_map::profile::Profile;
 use log::{info, warn};
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt};
+use nix::poll::ppoll;
 use nix::sys::time::TimeSpec;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsFd, AsRawFd};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -112,7 +110,8 @@ pub fn start(
     }
     let endpoint = endpoint::Endpoint::new(members, u64::from(number), now);
     let told = Arc::clone(&stop);
-    let mut field = Field { address, endpoint, ports, socket: None, origin_ns, stop: told, stop_at: None };
+    let mut field =
+        Field { address, endpoint, ports, socket: None, refused: None, origin_ns, stop: told, stop_at: None };
     let thread = spawn_side(&format!("modbus-{number}"), STACK_BYTES, move || field.run());
     let thread = thread.map_err(|source| StartError::Thread { address, source })?;
     Ok(Endpoint { address, stop, counters, thread: Some(thread) })
@@ -194,17 +193,13 @@ impl Port {
     }
 }
 
-struct Socket {
-    stream: TcpStream,
-    connecting: bool,
-    unsent: Vec<u8>,
-}
-
 struct Field {
     address: SocketAddr,
     endpoint: endpoint::Endpoint,
     ports: Vec<Port>,
     socket: Option<Socket>,
+    /// Why the last attempt to connect failed.
+    refused: Option<ErrorKind>,
     origin_ns: u64,
     stop: Arc<AtomicBool>,
     stop_at: Option<ScanTime>,
@@ -239,7 +234,7 @@ impl Field {
             Do::Close => self.socket = None,
             Do::Connect => match Socket::open(self.address) {
                 Ok(socket) => self.socket = Some(socket),
-                Err(_) => self.endpoint.connect_failed(now),
+                Err(error) => self.connect_failed(now, &error),
             },
             Do::Send(bytes) => {
                 let sent =
@@ -256,6 +251,15 @@ impl Field {
         info!("{}: connection lost: {why}", self.address);
         self.socket = None;
         self.endpoint.closed(now);
+    }
+
+    /// No connection came about. The log says so once per reason, not once per attempt.
+    fn connect_failed(&mut self, now: ScanTime, why: &io::Error) {
+        if self.refused.replace(why.kind()) != Some(why.kind()) {
+            warn!("{}: no connection: {why}", self.address);
+        }
+        self.socket = None;
+        self.endpoint.connect_failed(now);
     }
 
     fn is_over(&mut self, now: ScanTime) -> bool {
@@ -282,14 +286,7 @@ impl Field {
             let _ = ppoll(&mut [], Some(timeout), None);
             return;
         };
-        let events = match (socket.connecting, socket.unsent.is_empty()) {
-            (true, _) => PollFlags::POLLOUT,
-            (false, true) => PollFlags::POLLIN,
-            (false, false) => PollFlags::POLLIN | PollFlags::POLLOUT,
-        };
-        let mut fds = [PollFd::new(socket.stream.as_fd(), events)];
-        let ready = ppoll(&mut fds, Some(timeout), None).is_ok_and(|count| count > 0);
-        if ready {
+        if socket.wait(timeout) {
             let now = since(self.origin_ns);
             if let Err(error) = self.socket_is_ready(now) {
                 self.closed(now, &error);
@@ -299,60 +296,19 @@ impl Field {
 
     fn socket_is_ready(&mut self, now: ScanTime) -> io::Result<()> {
         let Some(socket) = &mut self.socket else { return Ok(()) };
-        if socket.connecting {
-            if socket.stream.take_error()?.is_some() || socket.stream.peer_addr().is_err() {
-                self.socket = None;
-                self.endpoint.connect_failed(now);
-                return Ok(());
+        if socket.is_connecting() {
+            match socket.finish_connecting() {
+                Ok(()) => {
+                    self.refused = None;
+                    self.endpoint.connected();
+                }
+                Err(error) => self.connect_failed(now, &error),
             }
-            socket.connecting = false;
-            self.endpoint.connected();
             return Ok(());
         }
-        socket.send(&[])?;
         let mut bytes = [0; READ_BYTES_MAX];
-        match socket.stream.read(&mut bytes) {
-            Ok(0) => Err(io::Error::new(ErrorKind::UnexpectedEof, "closed by the peer")),
-            Ok(count) => {
-                self.endpoint.received(now, &bytes[..count]);
-                Ok(())
-            }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-impl Socket {
-    /// Begins to connect. Keep-alive finds a peer that vanished while nothing was asked; requests find it sooner.
-    fn open(address: SocketAddr) -> io::Result<Self> {
-        let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-        let fd = socket(family, SockType::Stream, SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC, None)?;
-        setsockopt(&fd, sockopt::TcpNoDelay, &true)?;
-        setsockopt(&fd, sockopt::KeepAlive, &true)?;
-        setsockopt(&fd, sockopt::TcpKeepIdle, &10)?;
-        setsockopt(&fd, sockopt::TcpKeepInterval, &3)?;
-        setsockopt(&fd, sockopt::TcpKeepCount, &3)?;
-        match connect(fd.as_raw_fd(), &SockaddrStorage::from(address)) {
-            Ok(()) | Err(Errno::EINPROGRESS) => {}
-            Err(error) => return Err(error.into()),
-        }
-        Ok(Self { stream: TcpStream::from(fd), connecting: true, unsent: Vec::new() })
-    }
-
-    /// Sends as much as there is room for; the rest goes when there is. A request that is never sent times out, and the
-    /// third in a row ends the connection, so that no more than three wait here.
-    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.unsent.extend_from_slice(bytes);
-        while !self.unsent.is_empty() {
-            match self.stream.write(&self.unsent) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(count) => drop(self.unsent.drain(..count)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let count = socket.exchange(&mut bytes)?;
+        self.endpoint.received(now, &bytes[..count]);
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use super::poller::{NEVER, Poller, Task, VERIFY_EVERY_NS};
 use super::question::Question;
 use super::reads::Reads;
 use flyball_io_map::image::ScanTime;
+use flyball_io_map::profile::WriteGroup;
 
 impl Poller {
     /// The task that is due first, and when. Writes and reads take turns when both are due.

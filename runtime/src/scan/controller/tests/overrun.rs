@@ -101,3 +101,11 @@ fn a_command_does_not_outlive_a_pause_longer_than_its_lease() {
     assert_eq!(site.power().1, Cause::Demand(SETPOINT));
     assert_eq!(site.scans(20).power().1, Cause::Demand(SELF));
 }
+
+#[test]
+fn a_flood_of_refused_commands_hides_no_trip() {
+    let flood = (0..crate::scan::inputs::COMMANDS_PER_SCAN).fold(runs(), |site, _| site.command_to_nowhere());
+    let site = flood.skips(10).scan().expect_state(SiteState::Tripped);
+    assert!(site.events().contains(&Event::Tripped), "{:?}", site.events());
+    assert_eq!(site.controller.commands_refused(), 64);
+}
