@@ -201,11 +201,11 @@ fn programs(wiring: &mut Wiring) -> Vec<Box<dyn Run>> {
 
 fn links(per_device: usize, at: &[OutputAt]) -> (Vec<DeviceLink>, Vec<(Writer, DeviceWords)>) {
     let (mut links, mut field) = (Vec::new(), Vec::new());
-    for device in 0..DEVICES {
+    for (device, at) in at.iter().enumerate().take(DEVICES) {
         let from = FromDevice::new(per_device - 1, 0);
         let (writer, reader) = latest(from.words());
         field.push((writer, DeviceWords::new(from)));
-        let outputs: Vec<OutputAt> = if device >= PAIRS { vec![at[device]] } else { Vec::new() };
+        let outputs: Vec<OutputAt> = if device >= PAIRS { vec![*at] } else { Vec::new() };
         let to = ToDevice::new(vec![BlockKind::Real; outputs.len()]);
         let (writer, _) = latest(to.words());
         let points = device * per_device..(device + 1) * per_device;

@@ -19,7 +19,7 @@ fn demo() -> Site {
 
 /// The demo site, armed and settled, with a steady 2 kW of load and no sun.
 fn settled() -> VirtualSite {
-    let mut site = VirtualSite::new(&demo(), 7).unwrap();
+    let mut site = VirtualSite::new(&demo(), 7).expect("every device of the demo has a simulator");
     site.cabin.set_load_w(Some(2_000.0));
     site.cabin.set_pv_w(Some(0.0));
     let took = site.run_until(30_000, |s| s.state() == SiteState::Armed && s.truth().grid_w.abs() < 60.0);
@@ -202,8 +202,9 @@ fn a_panel_that_falls_silent_stops_the_site_until_it_is_back_and_reset() {
 
 fn command(site: &VirtualSite, value: f64) -> Command {
     let commands = site.layout().points.iter().filter(|p| p.source == flyball_io_map::image::point::Source::Command);
-    let point = commands.map(|p| p.name.as_str()).position(|n| n == "cmd.p").unwrap();
-    Command { source: 1, priority: 1, ask: Ask::Level { point: u16::try_from(point).unwrap(), value } }
+    let point = commands.map(|p| p.name.as_str()).position(|n| n == "cmd.p");
+    let point = point.and_then(|p| u16::try_from(p).ok()).expect("the demo has the command `cmd.p`");
+    Command { source: 1, priority: 1, ask: Ask::Level { point, value } }
 }
 
 #[test]

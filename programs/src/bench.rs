@@ -32,6 +32,13 @@ impl Site {
         self
     }
 
+    pub(crate) fn code(self, name: &str, codes: &[(u16, &str)]) -> Self {
+        let mut site = self.point(name, ValueKind::Code, Unit::None);
+        let last = site.points.last_mut().expect("put there just now");
+        last.codes = codes.iter().map(|(code, name)| (*code, (*name).to_owned())).collect();
+        site
+    }
+
     /// ±10 kW around nothing in particular, without a ramp that one could see, 5 kW/s out.
     pub(crate) fn real(mut self, name: &str, safe: f64) -> Self {
         let rule = Rule { safe, range: (-1e4, 1e4), ramp_per_s: 1e9, ramp_out_per_s: 5e3 };

@@ -58,16 +58,16 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The SCADA server.
-    #[error("SCADA: {0}")]
+    #[error(transparent)]
     Scada(#[from] scada::StartError),
     /// The settings for MQTT.
     #[error("MQTT: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     MqttSettings(Vec<telemetry::SettingsError>),
     /// The telemetry thread.
-    #[error("MQTT: {0}")]
+    #[error(transparent)]
     Mqtt(#[from] telemetry::StartError),
     /// A field thread.
-    #[error("field: {0}")]
+    #[error(transparent)]
     Field(#[from] tcp::StartError),
     /// The thread that logs events.
     #[error(transparent)]
@@ -292,7 +292,10 @@ impl Running {
             let _ = scan.join(); // how it ended is in the statistics and in the panic log
         }
         let field_deadline = Deadline::after_ms(FIELD_STOP_MS);
-        let field_done = self.fields.drain(..).fold(true, |done, endpoint| endpoint.stop(field_deadline) && done);
+        let mut field_done = true;
+        for endpoint in self.fields.drain(..) {
+            field_done &= endpoint.stop(field_deadline); // each is told, whatever became of the one before
+        }
         drop((self.scada.take(), self.telemetry.take()));
         if let Some((stop, thread)) = self.events.take() {
             stop.store(true, Ordering::Relaxed);

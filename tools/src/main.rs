@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => commands::bench::run(&args),
     };
     let exit = exit.unwrap_or_else(|error| {
-        exit::complain(&format!("{error:#}"));
+        exit::complain(&exit::sentence(&error));
         Exit::CouldNotRun
     });
     exit.into()

@@ -139,6 +139,7 @@ const OPTIONAL: [&str; 25] = [
     "dead_band",
     "together",
     "update_ms",
+    "counts_up",
 ];
 
 fn keys(every: usize) {

@@ -55,6 +55,9 @@ impl Program for Permit {
 
     fn scan(&self, (): &mut (), scan: &mut Scan<'_>) {
         let permitted = scan.read(&self.state).is_ok_and(|state| self.permits.contains(&state));
-        if permitted { scan.release(&self.power) } else { scan.limit(&self.power, 0.0, 0.0) }
+        if permitted { scan.release(&self.power) } else { scan.allow_nothing(&self.power) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -269,3 +269,146 @@ fn applied(outputs: &Outputs, at: OutputAt) -> OutputValue {
 fn as_real(count: u64) -> f64 {
     count as f64
 }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::latest::latest;
+    use crate::exchange::queue::queue;
+    use crate::exchange::snapshot::snapshot;
+    use crate::field::block::{DeviceWords, OutputKind as BlockKind};
+    use crate::scan::controller::{Arm, Settings};
+    use crate::scan::overrun::{Contract, Threshold};
+    use flyball_io_map::document::Spanned;
+    use flyball_io_map::image::choice::ChoiceRule;
+    use flyball_io_map::image::output::Rule;
+    use flyball_io_map::image::point::Source;
+    use flyball_io_map::image::wiring::{OutputDef, OutputKind};
+    use flyball_io_map::image::{PointDef, Unit, ValueKind, Wiring};
+    use flyball_programs::modes::hold;
+
+    const PERIOD_NS: u64 = 1_000_000;
+
+    /// One inverter (power measured, set-point) with a contactor that waits for its power, and the field thread's ends.
+    struct Rig {
+        shell: Shell,
+        field: Writer,
+        words: DeviceWords,
+        wants: crate::exchange::latest::Reader,
+        to: ToDevice,
+        stop: Arc<AtomicBool>,
+        stopped: Arc<AtomicBool>,
+        tick: u64,
+    }
+
+    fn def(name: &str, kind: ValueKind, unit: Unit) -> PointDef {
+        let (name, source, plausible) = (name.to_owned(), Source::Device(0), (-1e4, 1e4));
+        PointDef { name, kind, unit, source, plausible, age_max_ms: 1_000, frozen_after_ms: None, codes: Vec::new() }
+    }
+
+    impl Rig {
+        fn new() -> Self {
+            let points = vec![def("pcs.p", ValueKind::Real, Unit::W), def("pcs.online", ValueKind::Flag, Unit::None)];
+            let rule = Rule { safe: 0.0, range: (-5e3, 5e3), ramp_per_s: 1e6, ramp_out_per_s: 1e6 };
+            let safe_after = Some(SafeAfter { point: 0, age_max_ns: 1_000_000_000, below: 100.0, or_after_ns: 50_000_000 });
+            let contactor = ChoiceRule { values: 2, safe: 0, dwell_ns: 0, safe_after };
+            let output = |name: &str, kind| OutputDef { name: name.into(), kind, members: Vec::new() };
+            let values = vec!["open".into(), "closed".into()];
+            let defs = vec![
+                output("pcs.p_set", OutputKind::Real { unit: Unit::W, rule }),
+                output("pcs.contactor", OutputKind::Choice { values, rule: contactor }),
+            ];
+            let mut wiring = Wiring::new(points, defs, 1);
+            let name = |text: &str| Spanned { value: text.to_owned(), span: 0..0 };
+            wiring.begin(0..0);
+            let hold = hold::Settings { name: None, output: name("pcs.contactor"), value: name("closed"), rank: 0 };
+            let programs = vec![hold::wire(&hold, &mut wiring)];
+            let wired = wiring.finish().expect("wired by its own names");
+            let threshold = Threshold { count: 10, within: 10 };
+            let overrun = Contract { degrade: threshold, trip: threshold };
+            let settings =
+                Settings { period_ns: PERIOD_NS, overrun, shed: Vec::new(), arm: Arm::Auto, reset: None, lives: Vec::new() };
+            let controller = Controller::new(settings, wired, programs);
+            let (from, to) = (FromDevice::new(1, 0), ToDevice::new(vec![BlockKind::Real, BlockKind::Choice]));
+            let ((field, reader), (writer, wants)) = (latest(from.words()), latest(to.words()));
+            let outputs = vec![OutputAt::Real(0), OutputAt::Choice(0)];
+            let link = DeviceLink { reader, from, points: 0..2, pulses: Vec::new(), writer, to: to.clone(), outputs };
+            let (stop, stopped) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+            let ends = Ends {
+                links: vec![link],
+                commands: queue::<_, COMMAND_SLOTS>().1,
+                snapshot: snapshot(64).0,
+                events: queue::<_, EVENT_SLOTS>().0,
+                stop: Arc::clone(&stop),
+                stopped: Arc::clone(&stopped),
+                stats: Arc::default(),
+                wall: Arc::default(),
+            };
+            let shell = Shell::new(PERIOD_NS, controller, Inputs::new(2, 0), ends, Vec::new());
+            Self { shell, field, words: DeviceWords::new(from), wants, to, stop, stopped, tick: 0 }
+        }
+
+        fn scan(&mut self, power_w: f64) -> Next {
+            self.tick += 1;
+            let now = ScanTime(self.tick * PERIOD_NS);
+            self.words.set_reading(0, Reading::new(Ok(power_w), now));
+            self.words.set_online(true, now);
+            self.field.publish(self.words.words());
+            self.shell.scan(self.tick, 0, 0)
+        }
+
+        /// What the field thread was told last: head, set-point, contactor.
+        fn told(&mut self) -> (Head, Option<OutputValue>, Option<OutputValue>) {
+            let mut words = vec![0; self.to.words()];
+            self.wants.update(&mut words);
+            let view = self.to.view(&words);
+            (view.head(), view.value(0), view.value(1))
+        }
+    }
+
+    #[test]
+    fn a_device_is_told_what_the_scan_resolved_and_that_scans_complete() {
+        let mut rig = Rig::new();
+        assert_eq!(rig.scan(0.0), Next::GoOn);
+        let (head, set_point, contactor) = rig.told();
+        assert_eq!((head.scans, head.drives, head.last), (1, true, false));
+        assert_eq!((set_point, contactor), (Some(OutputValue::Real(0.0)), Some(OutputValue::Choice(1))));
+    }
+
+    #[test]
+    fn a_stop_opens_the_contactor_when_the_power_is_low_and_then_says_that_it_was_the_last_block() {
+        let mut rig = Rig::new();
+        let _ = rig.scan(900.0);
+        rig.stop.store(true, Ordering::Relaxed);
+        for _ in 0..10 {
+            assert_eq!(rig.scan(900.0), Next::GoOn, "900 W are not low");
+        }
+        assert_eq!(rig.told().2, Some(OutputValue::Choice(1)));
+        assert_eq!(rig.scan(20.0), Next::Stop);
+        let (head, _, contactor) = rig.told();
+        assert_eq!((head.last, contactor), (true, Some(OutputValue::Choice(0))));
+        assert!(rig.stopped.load(Ordering::Acquire));
+    }
+
+    #[test]
+    fn after_a_panic_set_points_are_safe_at_once_and_the_contactor_waits_for_its_time() {
+        let mut rig = Rig::new();
+        let _ = rig.scan(900.0);
+        let began_ns = MonotonicClock.now_ns();
+        rig.shell.panicked();
+        assert!(MonotonicClock.now_ns() - began_ns >= 50_000_000, "the power stayed high, so the time decides");
+        let (head, set_point, contactor) = rig.told();
+        assert_eq!((head.last, head.drives), (true, false));
+        assert_eq!((set_point, contactor), (Some(OutputValue::Real(0.0)), Some(OutputValue::Choice(0))));
+        assert!(head.scans > 1, "each block is a new one, so that it is written");
+        assert!(rig.stopped.load(Ordering::Acquire));
+    }
+
+    #[test]
+    fn after_a_panic_with_the_power_low_everything_is_safe_without_waiting() {
+        let mut rig = Rig::new();
+        let _ = rig.scan(20.0);
+        rig.shell.panicked();
+        let (head, _, contactor) = rig.told();
+        assert_eq!((head.last, head.scans, contactor), (true, 2, Some(OutputValue::Choice(0))), "one block was enough");
+    }
+}

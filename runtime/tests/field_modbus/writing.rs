@@ -23,16 +23,16 @@ fn settled(outputs: &[&str]) -> Bench {
 #[test]
 fn a_change_is_written_beyond_the_dead_band_only() {
     // (from, to, written at once)
-    for (to, written) in [(510.0, false), (490.0, false), (511.0, true), (489.0, true), (-500.0, true)] {
+    for (to, written) in [(510, false), (490, false), (511, true), (489, true), (-500, true)] {
         let mut bench = settled(&["p_set"]);
         bench.run(200);
         let t = bench.now_ms;
-        bench.set(0, to);
+        bench.set(0, f64::from(to));
         bench.run(150);
         assert_eq!(!since(&bench, P_SET, t).is_empty(), written, "500 to {to}");
         bench.run(1_000);
         let last = bench.device.written(P_SET).last().unwrap().1.cast_signed();
-        assert_eq!(f64::from(last), to, "the refresh writes what is wanted");
+        assert_eq!(i32::from(last), to, "the refresh writes what is wanted");
     }
 }
 
@@ -271,6 +271,42 @@ fn a_level_whose_answer_was_lost_is_written_again() {
     bench.run(250);
     assert!(since(&bench, P_SET, t).iter().filter(|(_, v)| *v == 1_000).count() >= 2);
     assert!(bench.point_online());
+}
+
+#[test]
+fn after_a_lost_answer_the_old_value_is_written_again_too() {
+    let mut bench = settled(&["p_set"]);
+    bench.run(1_300); // the next refresh is far
+    bench.device.ill = Ill::LosesWriteAnswers;
+    bench.set(0, 1_000.0);
+    bench.run_until("the write", |b| b.device.get(P_SET) == 1_000);
+    bench.device.ill = Ill::No;
+    bench.set(0, 500.0);
+    bench.run(400);
+    assert_eq!(bench.device.get(P_SET), 500, "the device may have taken what it did not answer");
+}
+
+#[test]
+fn a_choice_that_the_device_lost_is_found_out_and_made_again_although_it_is_never_refreshed() {
+    let mut bench = Bench::new(&["mode"]);
+    bench.values[0] = OutputValue::Choice(1);
+    bench.run(10_000);
+    assert_eq!(bench.device.written(MODE).len(), 1);
+    bench.device.hold(MODE, &[1]);
+    let t = bench.now_ms;
+    bench.run_until("offline", |b| !b.point_online());
+    assert!(bench.now_ms - t <= 5_400, "{} ms", bench.now_ms - t);
+    bench.run_until_online();
+    assert_eq!(bench.device.get(MODE), 3);
+}
+
+#[test]
+fn a_device_that_is_busy_when_a_choice_is_looked_at_again_is_not_doubted() {
+    let mut bench = Bench::new(&["mode"]);
+    bench.run(4_000);
+    bench.device.ill = Ill::ExceptionAt(MODE, 6);
+    bench.run(12_000);
+    assert!(bench.point_online() && bench.device.reads(MODE).len() >= 3, "{:?}", bench.poller.fault());
 }
 
 #[test]

@@ -213,6 +213,23 @@ fn a_value_of_a_choice_is_found_by_its_name() {
 }
 
 #[test]
+fn a_state_of_a_point_is_found_by_its_name() {
+    let mut states = point("pcs.mode", ValueKind::Code, Unit::None);
+    states.codes = vec![(1, "off".into()), (4, "running".into())];
+    let mut site = Wiring::new(vec![states, point("pcs.state", ValueKind::Code, Unit::None)], Vec::new(), 10);
+    let mut state = |point: &str, state: &str| site.code_value(&name(point), &at(9, state.into()));
+    assert_eq!([state("pcs.mode", "off"), state("pcs.mode", "running")], [1, 4]);
+    let _ = (state("pcs.mode", "ajar"), state("pcs.state", "off"), state("pcs.nowhere", "off"));
+    let problems = site.finish().map(drop).expect_err("something is wrong");
+    let said: Vec<_> = problems.iter().map(|p| (p.message.as_str(), p.help.as_deref().unwrap_or_default())).collect();
+    let expected = [
+        ("`pcs.mode` has no state `ajar`", "its states are `off`, `running`"),
+        ("`pcs.state` has no state `off`", "it has no named states"),
+    ];
+    assert_eq!(said, expected, "a point that is not there is reported where its handle is asked for");
+}
+
+#[test]
 fn a_period_of_its_own_is_a_multiple_of_the_scans() {
     let mut site = site();
     assert_eq!([site.every(None), site.every(Some(&at(0, 10))), site.every(Some(&at(0, 250)))], [1, 1, 25]);

@@ -6,7 +6,8 @@
 //!
 //! What the device acknowledged is read back. It has the time that its profile gives, counted from the first write that
 //! it has not shown, so that a set-point that always moves is proven too; it may lag by one write. After that it does
-//! not do what it is told.
+//! not do what it is told. What is never refreshed is looked at again every few seconds: a device that restarted may have
+//! lost it.
 //!
 //! A register in flash memory is read first on a new connection, and written only if it does not hold the value yet; one
 //! that cannot be read back is not written anew.
@@ -22,6 +23,8 @@ use flyball_io_map::profile::{Bound, Profile, WRITE_MAX, WriteGroup};
 
 /// After a refusal that may pass, and after a lost answer, the write waits at least so long, ns.
 const RETRY_NS: u64 = 500_000_000;
+/// A value that is never refreshed is read back again so long after it was last seen, ns: as often as a slow point.
+const SEEN_AGAIN_NS: u64 = 5_000_000_000;
 /// From the so-manieth transient refusal in a row on, the device does not do what it is told.
 const REFUSALS_MAX: u32 = 3;
 
@@ -51,6 +54,9 @@ pub(super) struct Level {
     /// What is being written, until it is answered.
     writing: Box<[f64]>,
     proof: Option<Proof>,
+    /// When it was last read back.
+    seen_at: ScanTime,
+    reads_back: bool,
     /// A register in flash memory is compared with this before it is written at all.
     compare: bool,
     /// The device does not do this, or it is not known that it does.
@@ -80,6 +86,8 @@ impl Level {
             wrote: [Vec::new(), Vec::new()],
             writing: vec![0.0; spec.writables().len()].into(),
             proof: None,
+            seen_at: now,
+            reads_back: spec.read_back().is_some(),
             compare: false,
             doubted: false,
             last_sent: false,
@@ -138,7 +146,14 @@ impl Level {
             return Some((self.retry_at, Act::ReadBack));
         }
         let write = self.write_due(want, now).map(|at| (at, Act::Write));
-        let proof = self.proof.map(|proof| (proof.look, Act::ReadBack));
+        let look = match (self.proof, self.refresh_ns) {
+            (Some(proof), _) => Some(proof.look),
+            (None, None) if self.reads_back && self.sent.is_some() && want.may_write(now) => {
+                Some(ScanTime(self.seen_at.0.saturating_add(SEEN_AGAIN_NS)))
+            }
+            (None, _) => None,
+        };
+        let proof = look.map(|at| (at, Act::ReadBack));
         // a write that is due supersedes the look at the one before; the time to be shown goes on
         match (write, proof) {
             (Some(w), Some(p)) => Some(if w.0 <= p.0 { w } else { p }),
@@ -239,6 +254,7 @@ impl Level {
     ) -> Result<(), Fault> {
         let spec = &bound.groups()[self.group];
         let compared = bound.taken(spec, &self.wrote[0], words);
+        self.seen_at = now;
         if self.compare {
             self.compare = false;
             if compared.is_ok() {
@@ -251,9 +267,10 @@ impl Level {
             self.proven(want);
             return Ok(());
         };
-        let Some(proof) = &mut self.proof else { return Ok(()) };
+        let within_ms = spec.read_back().map_or(0, |(_, within_ms)| within_ms);
+        let proof = self.proof.get_or_insert(Proof::new(now, within_ms));
         let lags = !self.wrote[1].is_empty() && bound.taken(spec, &self.wrote[1], words).is_ok();
-        if let (true, Some((_, at)), Some((_, within_ms))) = (lags, &self.sent, spec.read_back()) {
+        if let (true, Some((_, at))) = (lags, &self.sent) {
             proof.all_but_last(*at, within_ms);
         }
         if proof.again(now) {
@@ -276,7 +293,9 @@ impl Level {
         self.retry_at = ScanTime(now.0.saturating_add(RETRY_NS));
         let fault = Fault::Refused { at, exception };
         if act == Act::ReadBack {
-            let over = self.compare || self.proof.as_mut().is_none_or(|proof| !proof.again(now));
+            self.seen_at = now;
+            // a look that proves nothing may fail; the next one is near
+            let over = self.compare || self.proof.as_mut().is_some_and(|proof| !proof.again(now));
             self.compare = false;
             self.proof = self.proof.filter(|_| !over);
             self.doubted |= over;
@@ -305,7 +324,7 @@ impl Level {
             (Act::ReadBack, Some(proof)) => {
                 proof.again(sent);
             }
-            (Act::ReadBack, None) => {}
+            (Act::ReadBack, None) => self.seen_at = sent,
         }
     }
 }

@@ -232,13 +232,15 @@ fn a_stop_does_not_delay_the_emergency_stop() {
 
 #[test]
 fn a_stop_is_for_good() {
-    let site = runs().stop().scan();
+    let site = runs().stop().scan().skips(20).scan().expect_state(SiteState::Stopping);
     site.level("site.arm", 0.0).scan().level("site.arm", 1.0).reset().expect_state(SiteState::Stopping);
 }
 
 #[test]
 fn a_disarmed_site_stops_at_once() {
-    let site = boots(by_hand()).stop().scan();
+    let site = boots(by_hand()).scan();
+    assert!(!site.controller.stopped(), "all is safe, but nobody has asked for a stop");
+    let site = site.stop().scan();
     assert!(site.controller.stopped());
 }
 
