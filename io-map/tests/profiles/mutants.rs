@@ -113,7 +113,7 @@ fn replaced(text: &str, span: &Range<usize>, with: &str) -> String {
 }
 
 /// Keys that may be left out.
-const OPTIONAL: [&str; 25] = [
+const OPTIONAL: [&str; 26] = [
     "identity",
     "sunspec",
     "life",

@@ -151,16 +151,19 @@ impl Bench {
             self.poller.answered(now, answer.as_deref().map_err(|e| *e));
         }
         let outputs = if self.head.scans == 0 { Outputs::NONE } else { self.to.view(&self.words) };
-        if let Step::Send(request) = self.poller.next(now, &outputs) {
-            assert!(self.flight.is_none(), "one request in flight");
-            let mut pdu = Pdu::new();
-            request.encode(&mut pdu).unwrap();
-            let answer = self.device.answer(self.now_ms, pdu.as_bytes());
-            let timeout_ms = self.poller.timeout_ns() / 1_000_000;
-            self.flight = Some(match answer {
-                Some(pdu) if self.device.answer_ms < timeout_ms => (self.now_ms + self.device.answer_ms, Ok(pdu)),
-                _ => (self.now_ms + timeout_ms, Err(LinkFault::Timeout)),
-            });
+        match self.poller.next(now, &outputs) {
+            Step::Wait(until) => assert!(until > now, "nothing to do, and no time to wait"),
+            Step::Send(request) => {
+                assert!(self.flight.is_none(), "one request in flight");
+                let mut pdu = Pdu::new();
+                request.encode(&mut pdu).unwrap();
+                let answer = self.device.answer(self.now_ms, pdu.as_bytes());
+                let timeout_ms = self.poller.timeout_ns() / 1_000_000;
+                self.flight = Some(match answer {
+                    Some(pdu) if self.device.answer_ms < timeout_ms => (self.now_ms + self.device.answer_ms, Ok(pdu)),
+                    _ => (self.now_ms + timeout_ms, Err(LinkFault::Timeout)),
+                });
+            }
         }
         let online = self.point_online();
         if self.online.last().map_or(online, |last| last.1 != online) {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, and its place says enough")]
 
 mod bench;
+mod chaos;
 mod device;
 mod endpoint;
 mod faults;

@@ -92,6 +92,20 @@ fn a_function_that_the_device_does_not_know_is_not_asked_for_again() {
 }
 
 #[test]
+fn a_register_that_appears_later_is_found_and_then_read_as_often_as_any() {
+    let mut bench = Bench::new(&[]);
+    bench.device.ill = Ill::ExceptionAt(1, 2);
+    bench.run(65_000);
+    assert!(bench.device.reads(1).len() <= 4, "{:?}", bench.device.reads(1));
+    bench.device.ill = Ill::No;
+    bench.run(31_000);
+    assert_eq!(bench.value(super::bench::SOC), Ok(55.0));
+    let before = bench.device.reads(1).len();
+    bench.run(1_000);
+    assert!(bench.device.reads(1).len() - before >= 9);
+}
+
+#[test]
 fn a_refused_register_is_tried_again_on_the_next_connection() {
     let mut bench = Bench::new(&[]);
     bench.device.ill = Ill::ExceptionAt(1, 2);

@@ -31,7 +31,11 @@ impl Check<'_> {
             let counter = matches!(point.encoding.value, Encoding::U16 | Encoding::U32) && plain;
             if let Some(counts_up) = life.counts_up.as_ref().filter(|c| c.value && !counter) {
                 let message = format!("`{}` is no plain counter", life.point.value);
-                self.refuse(&counts_up.span, message, "a counter is `U16` or `U32` without a scale; or leave `counts_up` out");
+                self.refuse(
+                    &counts_up.span,
+                    message,
+                    "a counter is `U16` or `U32` without a scale; or leave `counts_up` out",
+                );
             }
         }
         Some(Life { point: index, within_ms, counts_up: life.counts_up.as_ref().is_some_and(|c| c.value) })

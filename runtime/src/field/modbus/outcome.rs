@@ -173,7 +173,7 @@ impl Poller {
 
     fn block_read(&mut self, now: ScanTime, flight: &Flight, block: usize, words: &[u16]) {
         let (Some(bound), Some(reads)) = (&mut self.bound, &mut self.reads) else { return };
-        reads.answered(block);
+        reads.answered(block, now);
         let decoded = bound.decode_block(block, words, flight.sent, &mut self.readings);
         for point in bound.blocks()[block].points() {
             self.words.set_reading(point, self.readings[point]);

@@ -5,7 +5,7 @@
 //!
 //! | answer | reaction |
 //! |---|---|
-//! | exception 2 or 3 | the block is split in halves until the register is found; its points are `Refused` from then on, and it is not asked for again on this connection |
+//! | exception 2 or 3 | the block is split in halves until the register is found; its points are `Refused` from then on, and it is asked for again after 30 s only (a device may not have all registers while it boots) |
 //! | exception 1 | the same for all points of the block, without a search |
 //! | exceptions 4 to 8 and unknown ones | the block waits 0.5 s, doubling up to 5 s; its values age, and from the third in a row on its points are `Refused` |
 //! | exceptions 10 and 11 | the device behind the gateway is silent: as a time-out, and none of the table |
@@ -16,6 +16,8 @@ use flyball_io_map::image::ScanTime;
 use flyball_io_map::modbus::{Exception, Reaction};
 use flyball_io_map::profile::{Bound, Profile};
 
+/// What the device does not have is asked for again so long after, ns.
+const REFUSED_AGAIN_NS: u64 = 30_000_000_000;
 /// From the so-manieth transient exception in a row on, a block's points lose their values.
 const REFUSALS_MAX: u32 = 3;
 
@@ -26,7 +28,7 @@ pub(super) enum Outcome {
     Later,
     /// It stands as two blocks now, both due.
     Split,
-    /// Its points lose their values, for good (on this connection) or until it is answered again.
+    /// Its points lose their values until it is answered again.
     Refused,
 }
 
@@ -35,7 +37,8 @@ struct Read {
     schedule: Schedule,
     /// Transient exceptions in a row.
     refusals: u32,
-    given_up: bool,
+    /// Its own period, while it is asked for rarely because the device does not have it.
+    rests: Option<u64>,
 }
 
 /// The reads of one connection, by the blocks of its [`Bound`].
@@ -57,13 +60,12 @@ impl Reads {
 
     fn add(&mut self, bound: &Bound, block: usize, now: ScanTime) {
         let period_ns = u64::from(bound.blocks()[block].poll().period_ms(self.poll_ms)) * 1_000_000;
-        self.reads.push(Read { schedule: Schedule::new(now, period_ns), refusals: 0, given_up: false });
+        self.reads.push(Read { schedule: Schedule::new(now, period_ns), refusals: 0, rests: None });
     }
 
     /// The block that has waited longest, and since when; or the next one, and when.
     pub(super) fn due(&self) -> Option<(ScanTime, usize)> {
-        let live = self.reads.iter().enumerate().filter(|(_, r)| !r.given_up);
-        live.map(|(i, r)| (r.schedule.due(), i)).min()
+        self.reads.iter().enumerate().map(|(i, r)| (r.schedule.due(), i)).min()
     }
 
     /// It is being asked for.
@@ -72,8 +74,12 @@ impl Reads {
     }
 
     /// It was answered.
-    pub(super) fn answered(&mut self, block: usize) {
-        self.reads[block].refusals = 0;
+    pub(super) fn answered(&mut self, block: usize, now: ScanTime) {
+        let read = &mut self.reads[block];
+        read.refusals = 0;
+        if let Some(period_ns) = read.rests.take() {
+            read.schedule = Schedule::new(ScanTime(now.0 + period_ns), period_ns);
+        }
     }
 
     /// The device refuses it.
@@ -97,7 +103,9 @@ impl Reads {
                         Outcome::Split
                     }
                     None => {
-                        self.reads[block].given_up = true;
+                        let read = &mut self.reads[block];
+                        read.rests.get_or_insert(read.schedule.period_ns());
+                        read.schedule = Schedule::new(ScanTime(now.0 + REFUSED_AGAIN_NS), REFUSED_AGAIN_NS);
                         Outcome::Refused
                     }
                 }
