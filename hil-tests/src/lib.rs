@@ -11,6 +11,8 @@
 //!
 //! Power is positive into the site's bus: grid import, discharge and PV are positive; a load's consumption is positive.
 
+#![forbid(unsafe_code)]
+
 pub mod cabin;
 pub mod clock;
 pub mod device;

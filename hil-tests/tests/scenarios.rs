@@ -247,7 +247,13 @@ fn skipped_slots_degrade_then_trip_and_only_a_reset_arms_again() {
     assert_eq!(site.output("pcs.p"), (0.0, "site tripped".into()));
     site.run_ms(10_000);
     assert_eq!(site.state(), SiteState::Tripped, "a clean window is no reset");
-    site.command(Command { source: 1, priority: 1, ask: Ask::Level { point: 0, value: 1.0 } });
+    let reset = |value| Command { source: 1, priority: 1, ask: Ask::Level { point: 0, value } };
+    site.command(reset(1.0));
+    site.run_ms(1_000);
+    assert_eq!(site.state(), SiteState::Tripped, "a reset that was never seen off is no edge");
+    site.command(reset(0.0));
+    site.run_ms(20);
+    site.command(reset(1.0));
     site.run_ms(1_000);
     assert_eq!(site.state(), SiteState::Armed);
     healthy_again(&mut site);

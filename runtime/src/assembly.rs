@@ -65,7 +65,8 @@ pub fn assemble(site: &Site) -> Assembly {
     let latched = site.points().iter().filter(|p| matches!(p.source, Source::Device(_) | Source::System)).count();
     let pulses = at.iter().filter(|a| matches!(a, OutputAt::Pulse(_))).count();
     let settings = settings(site, period_ns, built.programs.len());
-    let controller = Controller::new(settings, built.wired, built.programs);
+    let written_to = site.devices().iter().filter(|d| !d.outputs.is_empty()).map(|d| d.points.end - 1);
+    let controller = Controller::new(settings, built.wired, built.programs).needing_online(written_to.collect());
     let devices = site.devices().iter().map(|device| contract(device, &at)).collect();
     Assembly { controller, layout, inputs: Inputs::new(latched, pulses), devices, period_ns }
 }

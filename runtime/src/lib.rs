@@ -1,5 +1,7 @@
 //! The machine around the scan: the pure controller, the real-time thread, field threads and everything north.
 
+#![forbid(unsafe_code)]
+
 // Under `--cfg loom` only the exchange is built: see its module documentation.
 #[cfg(not(loom))]
 pub mod assembly;

@@ -28,6 +28,7 @@ use crate::scan::shell::{COMMAND_SLOTS, DeviceLink, EVENT_SLOTS, Ends, Shell, St
 use crate::scan::snapshot::Layout;
 use crate::telemetry::{self, Asked, Telemetry};
 use flyball_config::Site;
+use flyball_io_map::image::point::Source;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
@@ -397,7 +398,10 @@ fn log_event(layout: &Layout, Stamped { tick, event }: Stamped) {
         }
         Event::Reset => log::info!("scan {tick}: trip and quarantines were reset"),
         Event::CommandRefused { source, point } => {
-            log::warn!("scan {tick}: a command of writer {source} to command point {point} was refused: out of range, or held by another");
+            let commands = layout.points.iter().filter(|p| p.source == Source::Command);
+            let name = commands.map(|p| p.name.as_str()).nth(usize::from(point)).unwrap_or("unknown");
+            let writer = source + 1;
+            log::warn!("scan {tick}: `{name}` from writer {writer} of the list was refused: out of range, or another writer holds it");
         }
     }
 }

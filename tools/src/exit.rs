@@ -34,40 +34,29 @@ pub(crate) fn complain(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "flyball: {line}");
 }
 
-/// An error with its causes in one sentence; a cause that the error has quoted is not said again.
+/// An error with its causes as one line. Many errors say their cause themselves: it is not said twice.
 pub(crate) fn sentence(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said.as_str() {
-        "" => cause,
-        quoted if quoted.contains(&cause) => said,
-        _ => format!("{said}: {cause}"),
-    })
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fmt;
-
-    /// As `thiserror` makes them of `#[error("SCADA: {0}")] Scada(#[from] Inner)`.
-    #[derive(Debug)]
-    struct Quotes(std::io::Error);
-
-    impl fmt::Display for Quotes {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "SCADA: {}", self.0)
-        }
-    }
-
-    impl std::error::Error for Quotes {
-        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-            Some(&self.0)
-        }
-    }
+    use anyhow::Context;
 
     #[test]
-    fn a_cause_that_was_quoted_is_said_once_and_one_that_was_not_is_added() {
-        let quotes = anyhow::Error::from(Quotes(std::io::Error::other("the port is in use")));
-        assert_eq!(sentence(&quotes), "SCADA: the port is in use");
-        assert_eq!(sentence(&quotes.context("no demo")), "no demo: SCADA: the port is in use");
+    fn a_cause_that_was_said_already_is_not_said_twice() {
+        let cause = || std::io::Error::other("the port is in use");
+        let plain: anyhow::Error = Err::<(), _>(cause()).context("the demo cannot start").unwrap_err();
+        assert_eq!(sentence(&plain), "the demo cannot start: the port is in use");
+        let doubled = Err::<(), _>(cause()).context("the demo cannot start: the port is in use").unwrap_err();
+        assert_eq!(sentence(&doubled), "the demo cannot start: the port is in use");
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Exit codes: 0 fine, 1 the answer is no (a bad site, a violated invariant), 2 wrong usage, 3 could not run.
 
+#![forbid(unsafe_code)]
+
 mod commands;
 mod exit;
 mod logger;

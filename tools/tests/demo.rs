@@ -1,6 +1,7 @@
 //! `flyball demo` as a newcomer meets it: the released binary, real sockets, and programs that are not ours. The demo's
 //! ports are fixed, so its tests are all here, one at a time.
 #![cfg(feature = "demo")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -42,7 +43,8 @@ fn told(demo: &Process, what: &str, flag: &str) -> String {
 
 /// The numbers that an mbpoll command of the welcome shows, in its order.
 fn polled(demo: &Process, mbpoll: &std::path::Path, what: &str) -> Vec<f64> {
-    let line = demo.waits_for(1_000, what, |line| (line.contains("mbpoll") && line.contains(what)).then(|| line.to_owned()));
+    let line =
+        demo.waits_for(1_000, what, |line| (line.contains("mbpoll") && line.contains(what)).then(|| line.to_owned()));
     let command = line.split('#').next().unwrap();
     let args: Vec<&str> = command.split_whitespace().skip(1).collect();
     let said = says(mbpoll, &args);

@@ -1,5 +1,6 @@
 //! What the binary refuses, with which exit code and which sentence; and that what it prints for programs is JSON.
 #![cfg(feature = "demo")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -103,7 +104,8 @@ fn a_scada_port_in_use_is_code_3_with_one_sentence() {
 /// A site on a port of its own that demands what most machines do not have.
 fn demanding(folder: &Folder) -> String {
     let listen = format!("\"127.0.0.1:{}\"", free_port());
-    folder.file("site.ron", demo_with(&[("realtime: BestEffort", "realtime: Required"), ("\"127.0.0.1:1502\"", &listen)]))
+    folder
+        .file("site.ron", demo_with(&[("realtime: BestEffort", "realtime: Required"), ("\"127.0.0.1:1502\"", &listen)]))
 }
 
 #[test]
@@ -126,7 +128,9 @@ fn realtime_that_is_required_and_not_to_be_had_is_code_3_and_says_what_is_missin
 #[test]
 fn a_user_without_the_right_to_real_time_is_told_which_right_is_missing() {
     if fs::metadata("/proc/self").unwrap().uid() != 0 {
-        support::loudly("SKIPPED a_user_without_the_right_to_real_time_is_told_which_right_is_missing: needs root to run as nobody");
+        support::loudly(
+            "SKIPPED a_user_without_the_right_to_real_time_is_told_which_right_is_missing: needs root to run as nobody",
+        );
         return;
     }
     in_real_time("a_user_without_the_right_to_real_time_is_told_which_right_is_missing", || {

@@ -1,6 +1,7 @@
 //! The simulated inverter, scanned by pysunspec2: it is the simulator that is proven right here, for everything else in
 //! this house is tested against it.
 #![cfg(feature = "demo")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! Groups: outputs with one total. The total's safe value and range are the sums of its members'.
 
-use super::numbers::{narrower, rate};
+use super::numbers::{narrower, ramps_out, rate};
 use super::{damaged_or, names};
 use crate::file::GroupFile;
 use crate::report::Problems;
@@ -70,7 +70,14 @@ fn members<'a>(
             continue;
         };
         match &outputs[i].kind {
-            OutputKind::Real { unit, .. } if *unit == group.unit.value => {}
+            OutputKind::Real { unit, rule } if *unit == group.unit.value => {
+                // in a group the total ramps, and its members follow their shares
+                let ramps = [(rule.ramp_per_s, &group.ramp_per_s), (rule.ramp_out_per_s, &group.ramp_out_per_s)];
+                for (own, total) in ramps.into_iter().filter(|(own, total)| *own < total.value) {
+                    let message = format!("`{}` may change by {own} per s, its group by {}", member.value, total.value);
+                    problems.say_help(&total.span, message, "a group is no faster than its slowest member");
+                }
+            }
             OutputKind::Real { unit, .. } => {
                 let message = format!("`{}` is in {unit}, but the group is in {}", member.value, group.unit.value);
                 problems.say(&member.span, message);
@@ -110,5 +117,6 @@ fn rule<'a>(problems: &mut Problems, group: &GroupFile, members: impl Iterator<I
         range = sum;
     }
     let ramp_per_s = rate(problems, "ramp_per_s", &group.ramp_per_s);
+    ramps_out(problems, &group.ramp_out_per_s, range, safe);
     Rule { safe, range, ramp_per_s, ramp_out_per_s: rate(problems, "ramp_out_per_s", &group.ramp_out_per_s) }
 }

@@ -50,6 +50,21 @@ pub(crate) fn narrower(
     (low, high)
 }
 
+/// The longest that an output may take to ramp out, s: a loss must not go on for longer than people expect.
+const RAMP_OUT_S_MAX: f64 = 60.0;
+
+/// That an output gets from either end of its range to safe in time.
+pub(crate) fn ramps_out(problems: &mut Problems, given: &Spanned<f64>, range: (f64, f64), safe: f64) {
+    let (down, up) = (safe - range.0, range.1 - safe);
+    let way = if down > up { down } else { up };
+    let takes_s = way / given.value;
+    if given.value > 0.0 && takes_s > RAMP_OUT_S_MAX {
+        let message = format!("at {} per s it takes {takes_s:.0} s from the end of the range to safe", given.value);
+        let help = format!("at most {RAMP_OUT_S_MAX} s: {} per s or more", (way / RAMP_OUT_S_MAX).ceil());
+        problems.say_help(&given.span, message, help);
+    }
+}
+
 /// A rate above 0 per second.
 pub(crate) fn rate(problems: &mut Problems, key: &str, given: &Spanned<f64>) -> f64 {
     if given.value > 0.0 {

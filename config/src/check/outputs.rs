@@ -2,7 +2,7 @@
 
 use super::damaged_or;
 use super::devices::Draft;
-use super::numbers::{narrower, rate, within};
+use super::numbers::{narrower, ramps_out, rate, within};
 use crate::file::{OutputFile, SafeAfterFile};
 use crate::report::Problems;
 use flyball_io_map::document::{Lenient, Spanned, UniqueMap, closest};
@@ -159,6 +159,9 @@ fn real(
     let mut rate = |key, given: &Option<Spanned<f64>>| given.as_ref().map_or(1.0, |g| rate(problems, key, g));
     let ramp_per_s = rate("ramp_per_s", &output.ramp_per_s);
     let ramp_out_per_s = rate("ramp_out_per_s", &output.ramp_out_per_s);
+    if let Some(given) = &output.ramp_out_per_s {
+        ramps_out(problems, given, range, safe);
+    }
     OutputKind::Real { unit, rule: Rule { safe, range, ramp_per_s, ramp_out_per_s } }
 }
 
@@ -191,6 +194,10 @@ fn safe_order(problems: &mut Problems, order: &SafeAfterFile, points: &[PointDef
     if points[point].kind != ValueKind::Real {
         let message = format!("`{}` is {}; a real is needed here", order.point.value, points[point].kind);
         problems.say(&order.point.span, message);
+    }
+    if !matches!(points[point].unit, Unit::W | Unit::A) {
+        let message = format!("`{}` is in {}, which says nothing of a load", order.point.value, points[point].unit);
+        problems.say_help(&order.point.span, message, "a power in W or a current in A is needed here");
     }
     let age_max_ns = ns(points[point].age_max_ms);
     Some(SafeAfter { point, age_max_ns, below: order.below.value, or_after_ns: ns(or_after_ms) })

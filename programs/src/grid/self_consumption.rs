@@ -101,6 +101,10 @@ impl Program for SelfConsumption {
             return;
         };
         let taken = scan.taken(&self.grid);
+        if state.acted.is_some_and(|(acted, _)| taken.since(acted) > self.grid.age_max_ns()) {
+            // it did not run for longer than a sample may be used: what it remembers is of another time
+            *state = State::default();
+        }
         let demand_w = match state.acted {
             Some((acted, demand_w)) if acted == taken => demand_w,
             before => {

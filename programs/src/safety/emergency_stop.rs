@@ -8,6 +8,9 @@
 //! `stops` to their safe values at once, `opens` to their safe values in the order of the site.
 //! # Fires
 //! `resets`, on the reset edge that frees the site, for two seconds.
+//! # After a start
+//! It begins latched, as if the button had just been pressed, unless `free_at_start` is true: nothing remembers over a
+//! restart whether it was.
 //! # When inputs are lost
 //! Everything stops in that scan. A chain that was seen healthy and is lost latches like a pressed one, unless
 //! `latch_when_lost` is false.
@@ -41,6 +44,9 @@ pub struct Settings {
     pub resets: Vec<Spanned<String>>,
     /// Whether a chain that is lost latches like a pressed one. Default true.
     pub latch_when_lost: Option<bool>,
+    /// Whether the site may act after a start without a reset. Default false: a restart must not forgive a button that was
+    /// pressed before it.
+    pub free_at_start: Option<bool>,
 }
 
 /// Asks for the handles.
@@ -56,6 +62,7 @@ pub fn wire(settings: &Settings, site: &mut Wiring) -> Box<dyn Run> {
         stops: settings.stops.iter().map(|name| site.limit(name, Unit::W)).collect(),
         resets: settings.resets.iter().map(|name| site.fire(name)).collect(),
         latch_when_lost: settings.latch_when_lost.unwrap_or(true),
+        free_at_start: settings.free_at_start.unwrap_or(false),
     };
     Placed::boxed(1, program)
 }
@@ -67,10 +74,12 @@ struct EmergencyStop {
     stops: Vec<Limit<Real>>,
     resets: Vec<Fire>,
     latch_when_lost: bool,
+    free_at_start: bool,
 }
 
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
 struct State {
+    started: bool,
     seen_healthy: bool,
     latched: bool,
     /// The reset input of the last scan; an edge needs a known false before.
@@ -85,6 +94,9 @@ impl Program for EmergencyStop {
     type State = State;
 
     fn scan(&self, state: &mut State, scan: &mut Scan<'_>) {
+        if !state.started {
+            (state.started, state.latched) = (true, !self.free_at_start);
+        }
         let chain = scan.read(&self.chain);
         let healthy = chain == Ok(true);
         if chain == Ok(false) || (chain.is_err() && state.seen_healthy && self.latch_when_lost) {

@@ -15,6 +15,7 @@ use super::ports::{Commands, Ports, Published};
 use super::settings::{CONNECTIONS_MAX, Settings};
 use super::station::{Station, StationError};
 use crate::clock::Clock;
+use crate::rt::side::{SideError, spawn_side};
 use crate::scan::snapshot::Layout;
 use counts::Counters;
 use nix::errno::Errno;
@@ -64,6 +65,9 @@ pub enum StartError {
         /// What was asked for.
         listen: SocketAddr,
     },
+    /// The system gave no thread.
+    #[error("the SCADA server cannot start: {0}")]
+    Thread(#[from] SideError),
     /// Anything else that the system says.
     #[error("the SCADA server cannot start on {listen}: {source}")]
     System {
@@ -124,8 +128,7 @@ impl Server {
             counters: Arc::clone(&counters),
             wake: Arc::clone(&wake),
         };
-        let builder = std::thread::Builder::new().name("scada".into()).stack_size(STACK_BYTES);
-        let thread = builder.spawn(move || turns.run()).map_err(system)?;
+        let thread = spawn_side("scada", STACK_BYTES, move || turns.run())?;
         log::info!("SCADA server listens on {address}");
         Ok(Self { address, wake, counters, thread: Some(thread) })
     }

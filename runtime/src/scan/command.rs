@@ -42,6 +42,8 @@ pub(super) struct Held {
     plausible: (f64, f64),
     /// Flags and codes are whole numbers.
     whole: bool,
+    /// Its rising edge is what counts (arm, reset): everybody who may write it is heard, and no heartbeat keeps it up.
+    edge: bool,
     holder: Option<Holder>,
 }
 
@@ -57,7 +59,12 @@ impl Held {
     /// Nobody has commanded yet.
     pub(super) fn new(def: &PointDef) -> Self {
         let (plausible, whole) = (def.plausible, def.kind != ValueKind::Real);
-        Self { lease_ns: u64::from(def.age_max_ms) * 1_000_000, plausible, whole, holder: None }
+        Self { lease_ns: u64::from(def.age_max_ms) * 1_000_000, plausible, whole, edge: false, holder: None }
+    }
+
+    /// The same for a command whose rising edge is what counts.
+    pub(super) fn of_edges(self) -> Self {
+        Self { edge: true, ..self }
     }
 
     /// Takes or refuses a level. A value outside the point's range, or between two states of a flag or code, is refused
@@ -69,7 +76,8 @@ impl Held {
             return false;
         }
         let free = self.holder.is_none_or(|h| {
-            now.since(h.renewed) > self.lease_ns || h.source == command.source || command.priority > h.priority
+            let ended = now.since(h.renewed) > self.lease_ns;
+            ended || self.edge || h.source == command.source || command.priority > h.priority
         });
         if free {
             self.holder =
@@ -79,8 +87,9 @@ impl Held {
     }
 
     pub(super) fn renew(&mut self, source: u16, now: ScanTime) {
+        let edge = self.edge;
         if let Some(holder) =
-            self.holder.as_mut().filter(|h| h.source == source && now.since(h.renewed) <= self.lease_ns)
+            self.holder.as_mut().filter(|h| !edge && h.source == source && now.since(h.renewed) <= self.lease_ns)
         {
             holder.renewed = now;
         }
@@ -131,6 +140,16 @@ mod tests {
 
     fn value(held: &Held, at_ms: u64) -> Result<f64, NoData> {
         held.reading(ScanTime::from_ms(at_ms)).fresh(ScanTime::from_ms(at_ms), LEASE)
+    }
+
+    #[test]
+    fn an_arming_or_reset_is_heard_from_everybody_and_kept_up_by_no_heartbeat() {
+        let mut arm = held(ValueKind::Flag, (0.0, 1.0)).of_edges();
+        assert!(arm.level(&level(1, 5), 1.0, ScanTime(0)));
+        assert!(arm.level(&level(2, 0), 0.0, ScanTime::from_ms(10)), "the safe direction is never blocked");
+        assert_eq!(value(&arm, 10), Ok(0.0));
+        arm.renew(2, ScanTime::from_ms(9_000));
+        assert_eq!(value(&arm, 10_011), Err(NoData::NoCommand));
     }
 
     #[test]

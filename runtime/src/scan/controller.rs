@@ -95,10 +95,12 @@ pub struct Controller {
     outputs: Outputs,
     programs: Box<[Placed]>,
     critical: Box<[(usize, u64)]>,
+    needs_online: Box<[usize]>,
     arm: Arm,
-    arm_was: bool,
+    /// Whether the command was known to be false: only from there can it rise.
+    arm_was_off: bool,
     reset: Option<usize>,
-    reset_was: bool,
+    reset_was_off: bool,
     wants_arming: bool,
     state: SiteState,
     overrun: Overrun,
@@ -117,7 +119,12 @@ impl Controller {
     pub fn new(settings: Settings, wired: Wired, programs: Vec<Box<dyn Run>>) -> Self {
         let latch = Latch::new(&wired.points, settings.lives);
         let commands = wired.points[latch.points()..].iter().take_while(|p| p.source == Source::Command);
-        let commands: Box<[Held]> = commands.map(Held::new).collect();
+        let edges = [settings.reset, if let Arm::Manual { by } = settings.arm { Some(by) } else { None }];
+        let held = |(i, def)| {
+            let is_edge = edges.contains(&Some(latch.points() + i));
+            if is_edge { Held::new(def).of_edges() } else { Held::new(def) }
+        };
+        let commands: Box<[Held]> = commands.enumerate().map(held).collect();
         let all = wired.points.iter().filter(|p| p.source != Source::Computed).count();
         assert_eq!(latch.points() + commands.len(), all, "latched points, then command points, then computed ones");
         let mut critical: Vec<(usize, u64)> = Vec::new();
@@ -140,10 +147,11 @@ impl Controller {
             outputs: wired.outputs,
             programs: programs.into_iter().enumerate().map(place).collect(),
             critical: critical.into(),
+            needs_online: Box::default(),
             arm: settings.arm,
-            arm_was: false,
+            arm_was_off: false,
             reset: settings.reset,
-            reset_was: false,
+            reset_was_off: false,
             wants_arming: settings.arm == Arm::Auto,
             state: SiteState::Disarmed,
             overrun: Overrun::new(settings.overrun),
@@ -152,6 +160,13 @@ impl Controller {
             refused: 0,
             events: heapless::Vec::new(),
         }
+    }
+
+    /// It arms only once these flags (places in the image) are true: that every device that is written to has taken its
+    /// settings.
+    #[must_use]
+    pub fn needing_online(self, devices: Vec<usize>) -> Self {
+        Self { needs_online: devices.into(), ..self }
     }
 
     /// Runs one scan. `tick` is the slot of the grid, above that of the scan before; a slot that was skipped is simply
@@ -284,15 +299,15 @@ impl Controller {
         if stop {
             self.state = SiteState::Stopping;
         }
-        let reset = self.reset.and_then(|p| flag(p, &self.image)) == Some(true);
-        if reset && !self.reset_was {
+        let reset = self.reset.and_then(|p| flag(p, &self.image));
+        if reset == Some(true) && self.reset_was_off {
             self.reset_all();
         }
-        self.reset_was = reset;
+        self.reset_was_off = reset == Some(false);
         if let Arm::Manual { by } = self.arm {
             let asked = flag(by, &self.image);
-            let edge = asked == Some(true) && !self.arm_was;
-            self.arm_was = asked == Some(true);
+            let edge = asked == Some(true) && self.arm_was_off;
+            self.arm_was_off = asked == Some(false);
             // an order is for the disarmed site it was given to, and waits no longer than its lease
             self.wants_arming = (self.wants_arming || edge) && asked == Some(true) && self.state == SiteState::Disarmed;
             if asked == Some(false) && self.state == SiteState::Armed {
@@ -308,7 +323,9 @@ impl Controller {
     }
 
     fn all_critical_fresh(&self, now: ScanTime) -> bool {
-        self.critical.iter().all(|(point, age_max_ns)| self.image[*point].fresh(now, *age_max_ns).is_ok())
+        let fresh = |(point, age_max_ns): &(usize, u64)| self.image[*point].fresh(now, *age_max_ns).is_ok();
+        let online = |point: &usize| self.image[*point].fresh(now, u64::MAX).is_ok_and(|v| v > 0.5);
+        self.critical.iter().all(fresh) && self.needs_online.iter().all(online)
     }
 
     fn reset_all(&mut self) {
@@ -339,9 +356,11 @@ impl Controller {
         program.last_tick = Some(tick);
         let elapsed_s = seconds(self.period_ns.saturating_mul(ticks));
         let mut scan = Scan::new(now, elapsed_s, &mut self.image, &mut self.outputs);
-        if catch_unwind(AssertUnwindSafe(|| program.run.run(&mut scan))).is_ok() {
+        let Err(payload) = catch_unwind(AssertUnwindSafe(|| program.run.run(&mut scan))) else {
             return;
-        }
+        };
+        // dropping it would free memory, and run code of whoever panicked, in the scan; it is leaked, once a quarantine
+        std::mem::forget(payload);
         program.quarantined = true;
         self.outputs.forget(by);
         for point in &program.computes {

@@ -24,6 +24,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Commands that wait for the scan; a full queue refuses, and counts.
 pub const COMMAND_SLOTS: usize = 256;
+/// Commands that waited while no scan ran for so long, ns, are dropped.
+const STALLED_NS: u64 = 500_000_000;
 /// Events that wait for the log; a full queue drops, and counts.
 pub const EVENT_SLOTS: usize = 256;
 
@@ -143,7 +145,7 @@ impl Shell {
         self.system = system;
     }
 
-    fn latch(&mut self, now: ScanTime) {
+    fn latch(&mut self, now: ScanTime, stalled: bool) {
         for link in &mut self.ends.links {
             link.take(&mut self.inputs);
         }
@@ -157,6 +159,10 @@ impl Shell {
             self.inputs.latched[*point] = Reading::new(Ok(value), now);
         }
         self.inputs.commands.clear();
+        if stalled {
+            // they were meant for a moment that has passed: taken now, they would begin a lease that nobody asked for
+            while self.ends.commands.receive().is_some() {}
+        }
         for command in self.ends.commands.receive_some(COMMANDS_PER_SCAN) {
             let _ = self.inputs.commands.push(command); // there is room for exactly so many
         }
@@ -201,8 +207,10 @@ impl Shell {
     fn turn_has_come(&self, since_ns: u64) -> bool {
         let now = ScanTime(self.last_tick * self.period_ns + since_ns);
         self.choices.iter().filter(|c| c.last != c.safe).filter_map(|c| c.after).all(|after| {
+            // only the latch judges whether a value is plausible and alive: what it did not believe last is not believed now
+            let believed = self.controller.readings().get(after.point).is_some_and(|r| r.fresh(now, u64::MAX).is_ok());
             let reading = self.inputs.latched.get(after.point).map(|r| r.fresh(now, after.age_max_ns));
-            since_ns >= after.or_after_ns || matches!(reading, Some(Ok(v)) if v.abs() < after.below)
+            since_ns >= after.or_after_ns || (believed && matches!(reading, Some(Ok(v)) if v.abs() < after.below))
         })
     }
 
@@ -211,7 +219,8 @@ impl Shell {
         let (reals, choices) = (&self.safe_reals, &self.choices);
         let value = |at: OutputAt| match at {
             OutputAt::Real(i) => OutputValue::Real(reals[i]),
-            OutputAt::Choice(i) => OutputValue::Choice(if choices_too { choices[i].safe } else { choices[i].last }),
+            OutputAt::Choice(i) if choices_too || choices[i].after.is_none() => OutputValue::Choice(choices[i].safe),
+            OutputAt::Choice(i) => OutputValue::Choice(choices[i].last),
             OutputAt::Pulse(_) => OutputValue::Pulse(None),
         };
         for link in &mut self.ends.links {
@@ -224,7 +233,8 @@ impl Cycle for Shell {
     fn scan(&mut self, tick: u64, skipped: u64, late_ns: u64) -> Next {
         self.skipped = self.skipped.saturating_add(skipped);
         self.last_tick = tick;
-        self.latch(ScanTime(tick * self.period_ns));
+        let stalled = skipped.saturating_mul(self.period_ns) >= STALLED_NS;
+        self.latch(ScanTime(tick * self.period_ns), stalled);
         self.controller.scan(tick, &self.inputs);
         self.scans += 1;
         let last = self.controller.stopped();

@@ -229,6 +229,19 @@ fn what_the_device_refuses_is_not_repeated_with_the_same_value() {
 }
 
 #[test]
+fn a_device_that_refused_a_value_once_does_not_stay_unfit_for_ever() {
+    let mut bench = settled(&["p_set"]);
+    bench.device.ill = Ill::ExceptionAt(P_SET, 3);
+    bench.set(0, 1_000.0);
+    bench.run(2_000);
+    bench.device.ill = Ill::No;
+    let t = bench.now_ms;
+    bench.run_until_online();
+    assert!((27_000..=30_000).contains(&(bench.now_ms - t)), "{} ms", bench.now_ms - t);
+    assert_eq!(bench.device.get(P_SET), 1_000);
+}
+
+#[test]
 fn a_busy_device_is_written_to_again_and_after_three_refusals_is_not_believed() {
     let mut bench = settled(&["p_set"]);
     bench.run(500);

@@ -48,7 +48,12 @@ struct Figure {
 
 pub(crate) fn run(args: &Args) -> Result<Exit> {
     let (figures, json) = match &args.what {
-        What::Scan { scans, json } => (scan(*scans), *json),
+        What::Scan { scans, json } => {
+            if !json {
+                say(&format!("reference site: {DEVICES} devices, {PROGRAMS} programs"));
+            }
+            (scan(*scans), *json)
+        }
         What::Start { site, json } => (start(site)?, *json),
     };
     print(&figures, json);
@@ -124,7 +129,6 @@ fn print(figures: &[Figure], json: bool) {
         say(&json!({"figures": rows.collect::<Vec<_>>()}).to_string());
         return;
     }
-    say(&format!("reference site: {DEVICES} devices, {PROGRAMS} programs"));
     for f in figures {
         let target = f.target.map_or_else(String::new, |t| format!("target ≤ {t}: {}", if ok(f) { "met" } else { "missed" }));
         say(&format!("{:<30} {:>12.3}  {target}", f.name, f.value));

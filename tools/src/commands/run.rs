@@ -121,8 +121,8 @@ pub(crate) fn watch(running: Running, signals: &Signals, duration: Option<Durati
     let stopped = running.stop();
     say(&if json { summary.json(&stopped) } else { summary.text(&stopped) });
     if broke {
-        complain("the scan ended by itself: the log says why; outputs were driven to their safe values");
+        complain(&format!("the scan ended by itself, the log says why: {stopped}"));
         return Ok(Exit::CouldNotRun);
     }
-    Ok(Exit::Fine)
+    Ok(if stopped.safe && stopped.field_done { Exit::Fine } else { Exit::No })
 }

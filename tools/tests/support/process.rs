@@ -67,7 +67,9 @@ impl Process {
             looked = lines.len();
             found.is_some()
         });
-        found.unwrap_or_else(|| panic!("no {what} within {ms} ms; it said\n{}\n{}", joined(&self.out), joined(&self.err)))
+        found.unwrap_or_else(|| {
+            panic!("no {what} within {ms} ms; it said\n{}\n{}", joined(&self.out), joined(&self.err))
+        })
     }
 
     /// Everything on stdout so far.
@@ -83,7 +85,9 @@ impl Process {
     /// Writes a line to its standard input.
     pub(crate) fn tell(&mut self, line: &str) {
         let stdin = self.child.stdin.as_mut().expect("it is piped");
-        writeln!(stdin, "{line}").and_then(|()| stdin.flush()).unwrap_or_else(|why| panic!("it does not listen: {why}"));
+        writeln!(stdin, "{line}")
+            .and_then(|()| stdin.flush())
+            .unwrap_or_else(|why| panic!("it does not listen: {why}"));
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

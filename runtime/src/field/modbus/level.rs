@@ -2,7 +2,8 @@
 //!
 //! Written first when the device has come online; then on a change beyond the dead band, not faster than the least gap;
 //! then again before the device's own time-out, unchanged. A write whose answer timed out may have been taken or not: it
-//! is made again. What the device refused is not repeated with the same value. Safe values know no dead band.
+//! is made again. What the device refused is not repeated with the same value before 30 s are over (it may have been
+//! booting, and must not stay unfit for ever). Safe values know no dead band.
 //!
 //! What the device acknowledged is read back. It has the time that its profile gives, counted from the first write that
 //! it has not shown, so that a set-point that always moves is proven too; it may lag by one write. After that it does
@@ -25,6 +26,8 @@ use flyball_io_map::profile::{Bound, Profile, WRITE_MAX, WriteGroup};
 const RETRY_NS: u64 = 500_000_000;
 /// A value that is never refreshed is read back again so long after it was last seen, ns: as often as a slow point.
 const SEEN_AGAIN_NS: u64 = 5_000_000_000;
+/// What was refused is tried again with the same value so long after, ns.
+const REFUSED_AGAIN_NS: u64 = 30_000_000_000;
 /// From the so-manieth transient refusal in a row on, the device does not do what it is told.
 const REFUSALS_MAX: u32 = 3;
 
@@ -48,7 +51,8 @@ pub(super) struct Level {
     sent: Option<(Box<[f64]>, ScanTime)>,
     retry_at: ScanTime,
     refusals: u32,
-    refused: Option<Box<[f64]>>,
+    /// What the device refused, and until when it is not tried again.
+    refused: Option<(Box<[f64]>, ScanTime)>,
     /// Registers of the last write and of the one before.
     wrote: [Vec<u16>; 2],
     /// What is being written, until it is answered.
@@ -123,8 +127,11 @@ impl Level {
 
     /// When it is to be written.
     fn write_due(&self, want: &Want, now: ScanTime) -> Option<ScanTime> {
-        if !want.may_write(now) || self.compare || self.refused.as_ref().is_some_and(|r| self.is_wanted(r, want)) {
+        if !want.may_write(now) || self.compare {
             return None;
+        }
+        if let Some((_, until)) = self.refused.as_ref().filter(|(refused, _)| self.is_wanted(refused, want)) {
+            return Some(*until);
         }
         let Some((sent, at)) = &self.sent else { return Some(self.retry_at) };
         if want.is_last() {
@@ -177,7 +184,7 @@ impl Level {
         }
         let mut buffer = [0; WRITE_MAX];
         let request =
-            bound.write(spec, want.values(), &mut buffer).map_err(|error| self.cannot(profile, want, error))?;
+            bound.write(spec, want.values(), &mut buffer).map_err(|error| self.cannot(profile, want, now, error))?;
         let question = Question::new(&request);
         if act == Act::ReadBack {
             self.wrote[0] = question.wrote().to_vec();
@@ -207,15 +214,21 @@ impl Level {
         }
     }
 
-    fn cannot(&mut self, profile: &Profile, want: &Want, error: flyball_io_map::modbus::EncodeError) -> Fault {
+    fn cannot(
+        &mut self,
+        profile: &Profile,
+        want: &Want,
+        now: ScanTime,
+        error: flyball_io_map::modbus::EncodeError,
+    ) -> Fault {
         self.copy_wanted(want);
-        self.refuse(want);
+        self.refuse(want, now);
         let names: Vec<&str> = self.writables.iter().map(|w| profile.writables[*w].name.as_str()).collect();
         Fault::CannotWrite { what: names.join(", "), error }
     }
 
-    fn refuse(&mut self, want: &Want) {
-        self.refused = Some(self.writing.clone());
+    fn refuse(&mut self, want: &Want, now: ScanTime) {
+        self.refused = Some((self.writing.clone(), ScanTime(now.0.saturating_add(REFUSED_AGAIN_NS))));
         self.doubted = true;
         self.compare = false;
         self.finished |= want.is_last();
@@ -301,9 +314,10 @@ impl Level {
             self.doubted |= over;
             return if over { Err(fault) } else { Ok(()) };
         }
+        self.wear.iter_mut().for_each(Wear::give_back);
         match exception.reaction() {
             Reaction::Permanent | Reaction::OurBug => {
-                self.refuse(want);
+                self.refuse(want, now);
                 Err(fault)
             }
             _ => {

@@ -23,6 +23,12 @@ impl Wear {
         Self { per_day: u64::from(per_day), saved_ns: DAY_NS, at: now }
     }
 
+    /// The device refused the write, so that nothing was worn.
+    pub(super) fn give_back(&mut self) {
+        let cost_ns = DAY_NS.checked_div(self.per_day).unwrap_or(0);
+        self.saved_ns = self.saved_ns.saturating_add(cost_ns).min(DAY_NS);
+    }
+
     /// Takes one write if it is there. `safe`: it writes a safe value.
     pub(super) fn take(&mut self, now: ScanTime, safe: bool) -> bool {
         let Some(cost_ns) = DAY_NS.checked_div(self.per_day) else {
@@ -62,6 +68,15 @@ mod tests {
         assert_eq!(taken(&mut wear, 3_600_000 - 1, true), 0);
         assert_eq!(taken(&mut wear, 3_600_000, true), 1);
         assert_eq!(taken(&mut wear, 10 * 86_400_000, true), 24);
+    }
+
+    #[test]
+    fn a_refused_write_is_given_back_and_a_full_budget_stays_full() {
+        let mut wear = Wear::new(2, ScanTime(0));
+        wear.give_back();
+        assert_eq!(taken(&mut wear, 0, true), 2);
+        wear.give_back();
+        assert_eq!(taken(&mut wear, 0, true), 1);
     }
 
     #[test]

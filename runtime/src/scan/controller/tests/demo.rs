@@ -275,6 +275,11 @@ impl Demo {
         self
     }
 
+    pub(super) fn withdraw_stop(mut self) -> Self {
+        self.inputs.stop = false;
+        self
+    }
+
     pub(super) fn executed(mut self, id: u64) -> Self {
         self.inputs.pulses_done[0] = id;
         self

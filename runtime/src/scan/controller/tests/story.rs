@@ -232,7 +232,7 @@ fn a_stop_does_not_delay_the_emergency_stop() {
 
 #[test]
 fn a_stop_is_for_good() {
-    let site = runs().stop().scan().skips(20).scan().expect_state(SiteState::Stopping);
+    let site = runs().stop().scan().withdraw_stop().skips(20).scan().expect_state(SiteState::Stopping);
     site.level("site.arm", 0.0).scan().level("site.arm", 1.0).reset().expect_state(SiteState::Stopping);
 }
 
