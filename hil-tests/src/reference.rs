@@ -32,8 +32,14 @@ pub const DEVICES: usize = 2 * PAIRS;
 /// Programs of the reference site.
 pub const PROGRAMS: usize = 3 * PAIRS;
 /// Every device has these points first: power, voltage, currents allowed, state of charge, life; the last is `online`.
-const NAMED: [(&str, Unit); 6] =
-    [("p", Unit::W), ("v", Unit::V), ("charge_a", Unit::A), ("discharge_a", Unit::A), ("soc", Unit::Percent), ("life", Unit::None)];
+const NAMED: [(&str, Unit); 6] = [
+    ("p", Unit::W),
+    ("v", Unit::V),
+    ("charge_a", Unit::A),
+    ("discharge_a", Unit::A),
+    ("soc", Unit::Percent),
+    ("life", Unit::None),
+];
 const PERIOD_NS: u64 = 10_000_000;
 /// A device is polled every 100 ms: in each scan every tenth has something new.
 const POLL_SCANS: u64 = 10;
@@ -122,7 +128,16 @@ fn value(point: usize, tick: u64) -> f64 {
 
 fn def(name: &str, unit: Unit, kind: ValueKind, source: Source) -> PointDef {
     let plausible = (-20_000.0, 20_000.0);
-    PointDef { name: name.into(), kind, unit, source, plausible, age_max_ms: 500, frozen_after_ms: None, codes: Vec::new() }
+    PointDef {
+        name: name.into(),
+        kind,
+        unit,
+        source,
+        plausible,
+        age_max_ms: 500,
+        frozen_after_ms: None,
+        codes: Vec::new(),
+    }
 }
 
 fn device_points(per_device: usize) -> (Vec<PointDef>, Vec<LifeRule>) {

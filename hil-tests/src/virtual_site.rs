@@ -101,11 +101,17 @@ impl VirtualDevice {
                     let mut bytes = modbus::Pdu::default();
                     let encoded = request.encode(&mut bytes);
                     let mut answer = Pdu::new();
-                    let outcome = if encoded.is_ok() { self.port.answer(self.unit, bytes.as_bytes(), &mut answer) } else { Outcome::Silence };
+                    let outcome = if encoded.is_ok() {
+                        self.port.answer(self.unit, bytes.as_bytes(), &mut answer)
+                    } else {
+                        Outcome::Silence
+                    };
                     let timeout = ScanTime(self.time.0 + self.poller.timeout_ns());
                     let late = |after_ms: u32| ScanTime(self.time.0 + ANSWER_NS + u64::from(after_ms) * 1_000_000);
                     self.flight = Some(match outcome {
-                        Outcome::Reply { after_ms } if late(after_ms) < timeout => Flight { arrives: late(after_ms), answer: Some(answer) },
+                        Outcome::Reply { after_ms } if late(after_ms) < timeout => {
+                            Flight { arrives: late(after_ms), answer: Some(answer) }
+                        }
                         Outcome::Reply { .. } | Outcome::Silence => Flight { arrives: timeout, answer: None },
                         Outcome::Refused => {
                             self.poller.disconnected(self.time);
@@ -339,7 +345,8 @@ impl VirtualSite {
     /// If the site has no such output, or it is a pulse.
     #[must_use]
     pub fn output(&self, output: &str) -> (f64, String) {
-        let i = self.layout.outputs.iter().position(|o| o.name == output).unwrap_or_else(|| panic!("no output `{output}`"));
+        let i =
+            self.layout.outputs.iter().position(|o| o.name == output).unwrap_or_else(|| panic!("no output `{output}`"));
         let outputs = self.controller.outputs();
         let (value, cause) = match self.layout.at[i] {
             OutputAt::Real(slot) => (outputs.reals()[slot].applied().total, outputs.reals()[slot].applied().cause),

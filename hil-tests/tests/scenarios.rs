@@ -293,11 +293,23 @@ fn whatever_faults_come_and_go_no_invariant_breaks_and_the_site_recovers() {
         for _ in 0..40 {
             let ports = [site.cabin.meter().clone(), site.cabin.pcs().clone(), site.cabin.panel().clone()];
             let kinds = [
-                Fault::Silent, Fault::Frozen, Fault::LifeFrozen, Fault::NotImplemented, Fault::WriteIgnored,
-                Fault::Exception(6), Fault::HalfOpen, Fault::Refuse, Fault::Slow { ms: 700 }, Fault::Rotated,
+                Fault::Silent,
+                Fault::Frozen,
+                Fault::LifeFrozen,
+                Fault::NotImplemented,
+                Fault::WriteIgnored,
+                Fault::Exception(6),
+                Fault::HalfOpen,
+                Fault::Refuse,
+                Fault::Slow { ms: 700 },
+                Fault::Rotated,
             ];
             let (port, fault) = (&ports[random.usize(..ports.len())], kinds[random.usize(..kinds.len())]);
-            if random.bool() { port.faults().set(fault) } else { port.faults().clear_all() }
+            if random.bool() {
+                port.faults().set(fault)
+            } else {
+                port.faults().clear_all()
+            }
             site.cabin.set_load_w(Some(random.f64() * 4_000.0));
             site.run_ms(random.u64(100..4_000));
         }

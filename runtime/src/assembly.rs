@@ -91,7 +91,9 @@ fn settings(site: &Site, period_ns: u64, programs: usize) -> Settings {
     let place = |name: &str| site.points().iter().position(|p| p.name == name);
     let arm = match site.arm() {
         SiteArm::Auto => Arm::Auto,
-        SiteArm::Manual => Arm::Manual { by: place(ARM).expect("a site that arms by hand has the command point for it") },
+        SiteArm::Manual => {
+            Arm::Manual { by: place(ARM).expect("a site that arms by hand has the command point for it") }
+        }
     };
     Settings {
         period_ns,
@@ -127,7 +129,8 @@ fn places(outputs: &[OutputDef]) -> Vec<OutputAt> {
 
 fn contract(device: &Device, at: &[OutputAt]) -> Contracted {
     let outputs: Vec<OutputAt> = device.outputs.iter().map(|o| at[o.output]).collect();
-    let pulses = outputs.iter().filter_map(|a| if let OutputAt::Pulse(i) = a { Some(*i) } else { None }).collect::<Vec<_>>();
+    let pulses =
+        outputs.iter().filter_map(|a| if let OutputAt::Pulse(i) = a { Some(*i) } else { None }).collect::<Vec<_>>();
     let kind = |at: &OutputAt| match at {
         OutputAt::Real(_) => BlockKind::Real,
         OutputAt::Choice(_) => BlockKind::Choice,

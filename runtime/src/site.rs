@@ -15,8 +15,8 @@ use crate::field::counters::Counts;
 use crate::field::modbus::poller;
 use crate::field::modbus::tcp::{self, DeviceEnd, DeviceSetup, Endpoint};
 use crate::rt::grid::Grid;
-use crate::rt::report::StartReport;
 use crate::rt::panics::install_panic_hook;
+use crate::rt::report::StartReport;
 use crate::rt::run::{Ended, RunStats};
 use crate::rt::settings::{Realtime, StartError as RtError, ThreadSettings};
 use crate::rt::side::{SideError, spawn_side};
@@ -234,7 +234,13 @@ impl Running {
         Ok(())
     }
 
-    fn start_fields(&mut self, site: &Site, ends: Vec<DeviceEnd>, origin_ns: u64, period_ns: u64) -> Result<(), StartError> {
+    fn start_fields(
+        &mut self,
+        site: &Site,
+        ends: Vec<DeviceEnd>,
+        origin_ns: u64,
+        period_ns: u64,
+    ) -> Result<(), StartError> {
         let mut ends: Vec<Option<DeviceEnd>> = ends.into_iter().map(Some).collect();
         for (number, endpoint) in (0..).zip(site.endpoints()) {
             let setup = |i: &usize| {
@@ -293,6 +299,7 @@ impl Running {
             let _ = scan.join(); // how it ended is in the statistics and in the panic log
         }
         let field_deadline = Deadline::after_ms(FIELD_STOP_MS);
+        self.fields.iter().for_each(Endpoint::tell_to_stop);
         let mut field_done = true;
         for endpoint in self.fields.drain(..) {
             field_done &= endpoint.stop(field_deadline); // each is told, whatever became of the one before
@@ -390,7 +397,9 @@ fn log_event(layout: &Layout, Stamped { tick, event }: Stamped) {
     match event {
         Event::Armed => log::info!("scan {tick}: armed, outputs act from now on"),
         Event::Disarmed => log::warn!("scan {tick}: disarmed, outputs are safe"),
-        Event::Tripped => log::error!("scan {tick}: too many slots were skipped, the site has tripped and is safe until `site.reset`"),
+        Event::Tripped => {
+            log::error!("scan {tick}: too many slots were skipped, the site has tripped and is safe until `site.reset`")
+        }
         Event::Degraded => log::warn!("scan {tick}: slots were skipped, the programs listed under `shed` rest"),
         Event::Recovered => log::info!("scan {tick}: no more slots are skipped"),
         Event::Quarantined(by) => {
@@ -401,7 +410,9 @@ fn log_event(layout: &Layout, Stamped { tick, event }: Stamped) {
             let commands = layout.points.iter().filter(|p| p.source == Source::Command);
             let name = commands.map(|p| p.name.as_str()).nth(usize::from(point)).unwrap_or("unknown");
             let writer = source + 1;
-            log::warn!("scan {tick}: `{name}` from writer {writer} of the list was refused: out of range, or another writer holds it");
+            log::warn!(
+                "scan {tick}: `{name}` from writer {writer} of the list was refused: out of range, or another writer holds it"
+            );
         }
     }
 }

@@ -194,6 +194,7 @@ fn library(site: &mut Wiring) -> Vec<Box<dyn Run>> {
         stops: vec![said("west.2")],
         resets: Vec::new(),
         latch_when_lost: Some(false),
+        free_at_start: Some(true),
     };
     let number = |value: f64| Spanned { value, span: 0..0 };
     let own_use = self_consumption::Settings {

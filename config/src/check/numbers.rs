@@ -65,6 +65,9 @@ pub(crate) fn ramps_out(problems: &mut Problems, given: &Spanned<f64>, range: (f
     }
 }
 
+/// Stands in for a rate that was refused: so fast that nothing else is wrong because of it.
+pub(crate) const RATE_STAND_IN: f64 = 1e12;
+
 /// A rate above 0 per second.
 pub(crate) fn rate(problems: &mut Problems, key: &str, given: &Spanned<f64>) -> f64 {
     if given.value > 0.0 {
@@ -75,5 +78,5 @@ pub(crate) fn rate(problems: &mut Problems, key: &str, given: &Spanned<f64>) -> 
         format!("`{key}` is {}, but must be above 0", given.value),
         "in the output's unit per second",
     );
-    1.0
+    RATE_STAND_IN
 }

@@ -2,7 +2,7 @@
 
 use super::damaged_or;
 use super::devices::Draft;
-use super::numbers::{narrower, ramps_out, rate, within};
+use super::numbers::{RATE_STAND_IN, narrower, ramps_out, rate, within};
 use crate::file::{OutputFile, SafeAfterFile};
 use crate::report::Problems;
 use flyball_io_map::document::{Lenient, Spanned, UniqueMap, closest};
@@ -153,10 +153,10 @@ fn real(
         problems.say_help(&given.span, message, "widen the range until it holds the safe value");
         return OutputKind::Real {
             unit,
-            rule: Rule { safe, range: device_range, ramp_per_s: 1.0, ramp_out_per_s: 1.0 },
+            rule: Rule { safe, range: device_range, ramp_per_s: RATE_STAND_IN, ramp_out_per_s: RATE_STAND_IN },
         };
     }
-    let mut rate = |key, given: &Option<Spanned<f64>>| given.as_ref().map_or(1.0, |g| rate(problems, key, g));
+    let mut rate = |key, given: &Option<Spanned<f64>>| given.as_ref().map_or(RATE_STAND_IN, |g| rate(problems, key, g));
     let ramp_per_s = rate("ramp_per_s", &output.ramp_per_s);
     let ramp_out_per_s = rate("ramp_out_per_s", &output.ramp_out_per_s);
     if let Some(given) = &output.ramp_out_per_s {
@@ -195,7 +195,7 @@ fn safe_order(problems: &mut Problems, order: &SafeAfterFile, points: &[PointDef
         let message = format!("`{}` is {}; a real is needed here", order.point.value, points[point].kind);
         problems.say(&order.point.span, message);
     }
-    if !matches!(points[point].unit, Unit::W | Unit::A) {
+    if points[point].kind == ValueKind::Real && !matches!(points[point].unit, Unit::W | Unit::A) {
         let message = format!("`{}` is in {}, which says nothing of a load", order.point.value, points[point].unit);
         problems.say_help(&order.point.span, message, "a power in W or a current in A is needed here");
     }

@@ -133,9 +133,19 @@ pub struct Shell {
 impl Shell {
     /// Around a controller. `system`: which points it stamps with what.
     #[must_use]
-    pub fn new(period_ns: u64, controller: Controller, inputs: Inputs, ends: Ends, system: Vec<(usize, SystemValue)>) -> Self {
+    pub fn new(
+        period_ns: u64,
+        controller: Controller,
+        inputs: Inputs,
+        ends: Ends,
+        system: Vec<(usize, SystemValue)>,
+    ) -> Self {
         let safe_reals = controller.outputs().reals().iter().map(|slot| slot.rule().safe).collect();
-        let choice = |rule: &flyball_io_map::image::choice::ChoiceRule| SafeChoice { safe: rule.safe, last: rule.safe, after: rule.safe_after };
+        let choice = |rule: &flyball_io_map::image::choice::ChoiceRule| SafeChoice {
+            safe: rule.safe,
+            last: rule.safe,
+            after: rule.safe_after,
+        };
         let choices = controller.outputs().choices().iter().map(|slot| choice(slot.rule())).collect();
         Self { period_ns, controller, inputs, ends, system, safe_reals, choices, scans: 0, skipped: 0, last_tick: 0 }
     }
@@ -196,7 +206,9 @@ impl Shell {
             commands_refused: self.controller.commands_refused(),
         };
         let mut publication = self.ends.snapshot.begin();
-        Layout::write(&header, self.controller.readings(), self.controller.outputs(), |i, word| publication.set(i, word));
+        Layout::write(&header, self.controller.readings(), self.controller.outputs(), |i, word| {
+            publication.set(i, word)
+        });
         publication.end();
         for event in self.controller.events() {
             let _ = self.ends.events.send(Stamped { tick, event: *event }); // a full queue counts what it drops
@@ -319,7 +331,8 @@ mod tests {
         fn new() -> Self {
             let points = vec![def("pcs.p", ValueKind::Real, Unit::W), def("pcs.online", ValueKind::Flag, Unit::None)];
             let rule = Rule { safe: 0.0, range: (-5e3, 5e3), ramp_per_s: 1e6, ramp_out_per_s: 1e6 };
-            let safe_after = Some(SafeAfter { point: 0, age_max_ns: 1_000_000_000, below: 100.0, or_after_ns: 50_000_000 });
+            let safe_after =
+                Some(SafeAfter { point: 0, age_max_ns: 1_000_000_000, below: 100.0, or_after_ns: 50_000_000 });
             let contactor = ChoiceRule { values: 2, safe: 0, dwell_ns: 0, safe_after };
             let output = |name: &str, kind| OutputDef { name: name.into(), kind, members: Vec::new() };
             let values = vec!["open".into(), "closed".into()];
@@ -335,8 +348,14 @@ mod tests {
             let wired = wiring.finish().expect("wired by its own names");
             let threshold = Threshold { count: 10, within: 10 };
             let overrun = Contract { degrade: threshold, trip: threshold };
-            let settings =
-                Settings { period_ns: PERIOD_NS, overrun, shed: Vec::new(), arm: Arm::Auto, reset: None, lives: Vec::new() };
+            let settings = Settings {
+                period_ns: PERIOD_NS,
+                overrun,
+                shed: Vec::new(),
+                arm: Arm::Auto,
+                reset: None,
+                lives: Vec::new(),
+            };
             let controller = Controller::new(settings, wired, programs);
             let (from, to) = (FromDevice::new(1, 0), ToDevice::new(vec![BlockKind::Real, BlockKind::Choice]));
             let ((field, reader), (writer, wants)) = (latest(from.words()), latest(to.words()));

@@ -89,7 +89,12 @@ fn measured(points: usize, scans: u32) -> Vec<u64> {
 
 fn quantile_us(durations_ns: &mut [u64], q: f64) -> f64 {
     durations_ns.sort_unstable();
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index into millions")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an index into millions"
+    )]
     let at = ((durations_ns.len() - 1) as f64 * q) as usize;
     let ns = u32::try_from(durations_ns[at]).unwrap_or(u32::MAX);
     f64::from(ns) / 1_000.0
@@ -101,7 +106,8 @@ const SETTLED_MS: u64 = 2_000;
 fn start(site: &std::path::Path) -> Result<Vec<Figure>> {
     let exe = std::env::current_exe().context("this program does not know its own path")?;
     let began_ns = monotonic_ns();
-    let mut child = Command::new(exe).arg("run").arg(site).args(["--json", "--for", "3s"]).stdout(Stdio::piped()).spawn()?;
+    let mut child =
+        Command::new(exe).arg("run").arg(site).args(["--json", "--for", "3s"]).stdout(Stdio::piped()).spawn()?;
     let mut lines = BufReader::new(child.stdout.take().context("its output is piped")?).lines();
     let first = lines.find(|line| line.as_ref().is_ok_and(|l| l.contains("first_scan")));
     let first_scan_ns = monotonic_ns() - began_ns;
@@ -110,7 +116,8 @@ fn start(site: &std::path::Path) -> Result<Vec<Figure>> {
     }
     flyball_runtime::clock::until(flyball_runtime::clock::Deadline::after_ms(SETTLED_MS), || false);
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).context("no /proc/PID/status")?;
-    let field = |name: &str| status.lines().find_map(|l| l.strip_prefix(name)?.split_whitespace().next()?.parse::<f64>().ok());
+    let field =
+        |name: &str| status.lines().find_map(|l| l.strip_prefix(name)?.split_whitespace().next()?.parse::<f64>().ok());
     let (rss_kb, threads) = (field("VmRSS:").context("no VmRSS")?, field("Threads:").context("no Threads")?);
     let _ = child.wait()?;
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a start")]
@@ -130,7 +137,8 @@ fn print(figures: &[Figure], json: bool) {
         return;
     }
     for f in figures {
-        let target = f.target.map_or_else(String::new, |t| format!("target ≤ {t}: {}", if ok(f) { "met" } else { "missed" }));
+        let target =
+            f.target.map_or_else(String::new, |t| format!("target ≤ {t}: {}", if ok(f) { "met" } else { "missed" }));
         say(&format!("{:<30} {:>12.3}  {target}", f.name, f.value));
     }
 }

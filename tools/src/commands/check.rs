@@ -22,7 +22,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
     for path in &args.sites {
         let file = path.display().to_string();
         match load(path) {
-            Ok(site) if args.json => say(&json!({"file": file, "ok": true, "site": site.name(), "timing": site.timing()}).to_string()),
+            Ok(site) if args.json => {
+                say(&json!({"file": file, "ok": true, "site": site.name(), "timing": site.timing()}).to_string())
+            }
             Ok(site) => describe(&file, &site),
             Err(error) => {
                 let (worse, problems) = judge(&error);
@@ -57,12 +59,18 @@ fn judge(error: &LoadError) -> (Exit, serde_json::Value) {
 fn describe(file: &str, site: &Site) {
     let (devices, points) = (site.devices().len(), site.points().len());
     let (outputs, programs) = (site.outputs().len(), site.program_names().count());
-    say(&format!("{file}: fine. Site `{}`: {devices} devices, {points} points, {outputs} outputs, {programs} programs.", site.name()));
+    say(&format!(
+        "{file}: fine. Site `{}`: {devices} devices, {points} points, {outputs} outputs, {programs} programs.",
+        site.name()
+    ));
     for device in site.devices() {
         let watchdog = device.watchdog_ms.map_or_else(|| "none".into(), |ms| format!("{ms} ms"));
         let (name, address, unit) = (&device.name, device.address, device.unit);
         let (vendor, model) = (&device.profile.vendor, &device.profile.model);
-        say(&format!("  {name}: {vendor} {model} at {address} unit {unit}, polled every {} ms, own watchdog {watchdog}", device.poll_ms));
+        say(&format!(
+            "  {name}: {vendor} {model} at {address} unit {unit}, polled every {} ms, own watchdog {watchdog}",
+            device.poll_ms
+        ));
     }
     say("");
     say(&site.timing().to_string());

@@ -72,12 +72,21 @@ fn broker(named: Option<&str>, site: &Site) -> Result<(Option<Broker>, String)> 
 }
 
 fn welcome(site: &Site, running: &flyball_runtime::site::Running, url: &str) {
-    say(&format!("Flyball demo: site `{}`, a 10 ms scan, with a simulated meter, battery inverter and panel.", site.name()));
+    say(&format!(
+        "Flyball demo: site `{}`, a 10 ms scan, with a simulated meter, battery inverter and panel.",
+        site.name()
+    ));
     if let Some(scada) = running.scada() {
         let (ip, port) = (scada.ip(), scada.port());
         say(&format!("SCADA is Modbus TCP on {ip}:{port}, unit 1. Try, from another terminal:"));
-        say(&format!("  mbpoll -m tcp -p {port} -a 1 -0 -r 0 -c 20 -1 {ip}            # header: state, scan counter, heartbeat"));
-        for (point, what) in [("pcs.soc", "state of charge, %"), ("meter.p", "grid power, W, import +"), ("pcs.p_actual", "battery power, W, discharge +")] {
+        say(&format!(
+            "  mbpoll -m tcp -p {port} -a 1 -0 -r 0 -c 20 -1 {ip}            # header: state, scan counter, heartbeat"
+        ));
+        for (point, what) in [
+            ("pcs.soc", "state of charge, %"),
+            ("meter.p", "grid power, W, import +"),
+            ("pcs.p_actual", "battery power, W, discharge +"),
+        ] {
             if let Some(address) = running.address_of(point) {
                 say(&format!("  mbpoll -m tcp -p {port} -a 1 -0 -r {address} -c 1 -t 4:float -B -1 {ip}   # {what}"));
             }

@@ -58,7 +58,10 @@ impl Signals {
         set.add(Signal::SIGTERM);
         set.add(Signal::SIGINT);
         set.thread_block().context("signals cannot be blocked")?;
-        Ok(Self(SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).context("no file for signals")?))
+        Ok(Self(
+            SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+                .context("no file for signals")?,
+        ))
     }
 
     /// Waits so long for one; true if there was one.
@@ -71,6 +74,8 @@ impl Signals {
     }
 }
 
+/// A scan that has not published for so long hangs, ms.
+const HUNG_AFTER_MS: u64 = 2_000;
 /// How often the status line is drawn anew.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -84,11 +89,21 @@ pub(crate) fn watch(running: Running, signals: &Signals, duration: Option<Durati
     let mut words = vec![0; running.layout().words()];
     let mut seen_first = false;
     let mut lines = 0_u32;
+    let mut moving = (running.snapshot().published(), Deadline::after_ms(HUNG_AFTER_MS));
     loop {
         let left = until.map_or(LOOK_EVERY, |deadline| deadline.left().min(LOOK_EVERY));
         let wait = if seen_first { left } else { left.min(Duration::from_millis(5)) };
         if signals.came_within(wait) || until.is_some_and(Deadline::passed) || running.has_ended() {
             break;
+        }
+        let published = running.snapshot().published();
+        if published != moving.0 {
+            moving = (published, Deadline::after_ms(HUNG_AFTER_MS));
+        } else if moving.1.passed() {
+            complain(
+                "no scan has been completed for 2 s: devices are no longer kept alive and stop by their own watchdogs",
+            );
+            moving.1 = Deadline::after_ms(60_000);
         }
         if running.snapshot().read(&mut words).is_none() {
             continue;

@@ -41,16 +41,23 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
     let violations = running.oracle().count();
     let hash = format!("{:016x}", running.hash());
     if args.json {
-        let (scans, first) = (running.scans(), running.oracle().violations().iter().map(ToString::to_string).collect::<Vec<_>>());
+        let (scans, first) =
+            (running.scans(), running.oracle().violations().iter().map(ToString::to_string).collect::<Vec<_>>());
         say(&json!({"simulated_s": simulated_s, "wall_s": wall_s, "speed": speed, "scans": scans, "hash": hash,
             "violations": violations, "first_violations": first, "seed": args.seed})
         .to_string());
     } else {
         let truth = running.truth();
-        say(&format!("simulated {simulated_s:.0} s in {wall_s:.2} s: {speed:.0} times real time, {} scans", running.scans()));
+        say(&format!(
+            "simulated {simulated_s:.0} s in {wall_s:.2} s: {speed:.0} times real time, {} scans",
+            running.scans()
+        ));
         say(&format!("outputs of all scans: hash {hash} (seed {})", args.seed));
         let (imported, exported) = (truth.energy.imported_wh / 1e3, truth.energy.exported_wh / 1e3);
-        say(&format!("state of charge {:.1} %, imported {imported:.2} kWh, exported {exported:.2} kWh", truth.soc * 100.0));
+        say(&format!(
+            "state of charge {:.1} %, imported {imported:.2} kWh, exported {exported:.2} kWh",
+            truth.soc * 100.0
+        ));
         say(&format!("violations: {violations}"));
     }
     running.oracle().violations().iter().take(if args.json { 0 } else { 10 }).for_each(|v| complain(&v.to_string()));

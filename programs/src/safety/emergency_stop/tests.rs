@@ -13,6 +13,7 @@ fn settings() -> Settings {
         stops: vec![says("ess.p")],
         resets: vec![says("pcs.alarm_reset")],
         latch_when_lost: None,
+        free_at_start: Some(true),
     }
 }
 
@@ -205,4 +206,11 @@ proptest! {
             prop_assert_eq!(free, chain == HEALTHY && !latched);
         }
     }
+}
+
+#[test]
+fn a_start_is_latched_until_a_reset_edge_so_that_a_restart_forgives_nothing() {
+    let mut bench = bench_of(&Settings { free_at_start: None, ..settings() }, 0.0);
+    assert!(!scan(&mut bench, HEALTHY, Some(false)), "a healthy chain is not enough");
+    assert!(scan(&mut bench, HEALTHY, Some(true)), "a reset edge is");
 }

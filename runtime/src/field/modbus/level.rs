@@ -138,7 +138,7 @@ impl Level {
             return (!self.last_sent && !self.finished).then_some(self.retry_at);
         }
         let changed = self.writables.iter().zip(sent).zip(&self.dead_bands).any(|((w, sent), dead_band)| {
-            let dead_band = if want.is_safe() { 0.0 } else { *dead_band };
+            let dead_band = if want.is_safe(&self.writables) { 0.0 } else { *dead_band };
             (want.values()[*w] - sent).abs() > dead_band
         });
         let on_change = changed.then(|| ScanTime(at.0.saturating_add(self.gap_ns)));
@@ -197,7 +197,7 @@ impl Level {
                 self.finished = true;
                 return Ok(None);
             }
-            if !wear.take(now, want.is_safe()) {
+            if !wear.take(now, want.is_safe(&self.writables)) {
                 self.retry_at = ScanTime(now.0.saturating_add(RETRY_NS));
                 self.doubted = true;
                 self.finished |= want.is_last();

@@ -231,9 +231,9 @@ impl Poller {
         }
         for output in outputs.iter().filter(|w| matches!(self.profile.writables[**w].kind, WritableKind::Pulse { .. }))
         {
-            if let Some(group) = bound.groups().iter().position(|g| g.writables().contains(output)) {
-                self.pulses.push(Pulse::new(group, *output));
-            }
+            let group = bound.groups().iter().position(|g| g.writables().contains(output));
+            // their numbers are those of the scan's block, so none may be left out
+            self.pulses.push(Pulse::new(group.expect("the profile's check gives every writable a group"), *output));
         }
     }
 

@@ -23,6 +23,8 @@ impl Socket {
         let fd = socket(family, SockType::Stream, SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC, None)?;
         setsockopt(&fd, sockopt::TcpNoDelay, &true)?;
         setsockopt(&fd, sockopt::KeepAlive, &true)?;
+        // a connection that is given up takes along what it had not delivered: an old set-point must not arrive later
+        setsockopt(&fd, sockopt::Linger, &nix::libc::linger { l_onoff: 1, l_linger: 0 })?;
         setsockopt(&fd, sockopt::TcpKeepIdle, &10)?;
         setsockopt(&fd, sockopt::TcpKeepInterval, &3)?;
         setsockopt(&fd, sockopt::TcpKeepCount, &3)?;

@@ -130,6 +130,11 @@ impl Endpoint {
         &self.counters
     }
 
+    /// Tells the thread to end, without waiting for it.
+    pub fn tell_to_stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
     /// Tells the thread to end and waits for it until `deadline`. Whether it ended with the last block written to every
     /// device. The scan must have given that block, or must have ended, before.
     #[must_use]

@@ -12,6 +12,7 @@ pub(super) struct Want {
     outputs: Box<[usize]>,
     /// Numbers, and indices of choices. A writable that the site does not use keeps its safe value.
     values: Box<[f64]>,
+    safe: Box<[f64]>,
     pulses: Box<[Option<Pending>]>,
     known: bool,
     head: Head,
@@ -22,9 +23,11 @@ pub(super) struct Want {
 impl Want {
     /// Nothing is wanted yet.
     pub(super) fn new(writables: &[WritableSpec], outputs: &[usize], stalled_after_ns: u64, now: ScanTime) -> Self {
+        let safe: Box<[f64]> = writables.iter().map(|w| w.kind.safe().unwrap_or(0.0)).collect();
         Self {
             outputs: outputs.into(),
-            values: writables.iter().map(|w| w.kind.safe().unwrap_or(0.0)).collect(),
+            values: safe.clone(),
+            safe,
             pulses: vec![None; writables.len()].into(),
             known: false,
             head: Head::default(),
@@ -88,8 +91,9 @@ impl Want {
         self.head.last
     }
 
-    /// Whether the values are the safe ones.
-    pub(super) fn is_safe(&self) -> bool {
-        self.head.last || !self.head.drives
+    /// Whether these writables shall have their safe values: no dead band and no wear budget keeps them from it.
+    pub(super) fn is_safe(&self, writables: &[usize]) -> bool {
+        let safe = |w: &usize| (self.values[*w] - self.safe[*w]).abs() <= 0.0;
+        self.head.last || !self.head.drives || writables.iter().all(safe)
     }
 }

@@ -98,6 +98,7 @@ fn programs(site: &mut Wiring) -> Vec<Box<dyn Run>> {
         stops: vec![name("ess.p")],
         resets: vec![name("pcs.alarm_reset")],
         latch_when_lost: None,
+        free_at_start: Some(true),
     };
     let battery = limits::Settings {
         name: None,
@@ -197,7 +198,7 @@ pub(super) fn boots(arm: Arm) -> Demo {
 
 /// Armed by hand, everything healthy, the contactor closed for long, no load.
 pub(super) fn runs() -> Demo {
-    let site = boots(by_hand()).healthy().level("site.arm", 1.0).scans(200);
+    let site = boots(by_hand()).healthy().arms().scans(200);
     assert_eq!((site.controller.state(), site.contactor()), (SiteState::Armed, 1));
     site
 }
@@ -263,6 +264,11 @@ impl Demo {
 
     pub(super) fn command_to_nowhere(self) -> Self {
         self.ask(1, 5, Ask::Level { point: 99, value: 0.0 })
+    }
+
+    /// An order to arm as a person gives it: the switch off, and then on. The scan of the second is still to come.
+    pub(super) fn arms(self) -> Self {
+        self.level("site.arm", 0.0).scan().level("site.arm", 1.0)
     }
 
     /// A reset as a person presses it: released, pressed.

@@ -94,6 +94,12 @@ pub(super) fn lab(bring: impl FnOnce(&mut Bringing)) -> Lab {
 }
 
 impl Lab {
+    /// It arms only while this flag is true.
+    pub(super) fn needing(self, flag: &str) -> Self {
+        let online = POINTS.iter().position(|p| p.0 == flag).expect("a point of the lab");
+        Self { controller: self.controller.needing_online(vec![online]), ..self }
+    }
+
     /// The device was asked just now.
     pub(super) fn set(&mut self, point: &str, value: f64) {
         let i = POINTS.iter().position(|p| p.0 == point).expect("a point of the lab");

@@ -1,6 +1,7 @@
 //! Boot, arming, the emergency stop, lost inputs, commands, and the end.
 
 use super::demo::*;
+use super::lab::lab;
 use crate::scan::controller::{Arm, Event};
 use crate::scan::snapshot::SiteState;
 use flyball_io_map::image::output::Cause;
@@ -23,13 +24,45 @@ fn one_critical_point_that_is_too_old_keeps_the_site_disarmed() {
 
 #[test]
 fn a_site_that_arms_by_hand_waits_for_the_edge() {
-    let site = boots(by_hand()).healthy().level("site.arm", 0.0).scans(50).expect_state(SiteState::Disarmed);
-    site.level("site.arm", 1.0).scan().expect_state(SiteState::Armed);
+    let site = boots(by_hand()).healthy().scans(50).expect_state(SiteState::Disarmed);
+    site.arms().expect_state(SiteState::Disarmed).scan().expect_state(SiteState::Armed);
+}
+
+#[test]
+fn a_master_that_keeps_the_switch_on_arms_nothing_when_it_connects() {
+    let mut site = boots(by_hand()).healthy();
+    for _ in 0..20 {
+        // its lease runs out between
+        site = site.level("site.arm", 1.0).scans(150).expect_state(SiteState::Disarmed);
+    }
+}
+
+#[test]
+fn anybody_may_disarm() {
+    let site = runs().level_of(1, 9, "site.arm", 1.0).scan().level_of(2, 0, "site.arm", 0.0);
+    site.scan().expect_state(SiteState::Disarmed);
+}
+
+#[test]
+fn a_site_arms_only_once_every_device_that_is_written_to_is_online() {
+    let mut lab = lab(|_| {}).needing("bad");
+    lab.scan();
+    assert_eq!(lab.controller.state(), SiteState::Disarmed);
+    lab.set("bad", 1.0);
+    lab.scan();
+    assert_eq!(lab.controller.state(), SiteState::Armed);
+    lab.set("bad", 0.0);
+    lab.scan();
+    assert_eq!(
+        lab.controller.state(),
+        SiteState::Armed,
+        "what is lost later is the programs' and the outputs' business"
+    );
 }
 
 #[test]
 fn an_order_to_arm_waits_for_the_critical_points_as_long_as_its_lease_and_no_longer() {
-    let asked = || boots(by_hand()).healthy().lose("bms.soc").level("site.arm", 1.0).scans(50);
+    let asked = || boots(by_hand()).healthy().lose("bms.soc").arms().scans(50);
     asked().expect_state(SiteState::Disarmed).set("bms.soc", 50.0).scan().expect_state(SiteState::Armed);
     asked().scans(60).set("bms.soc", 50.0).scans(10).expect_state(SiteState::Disarmed);
 }
@@ -146,7 +179,7 @@ fn a_lost_chain_latches_like_a_pressed_one() {
 
 #[test]
 fn boot_with_an_unknown_chain_does_not_latch() {
-    let site = boots(by_hand()).healthy().lose("panel.estop").level("site.arm", 1.0).scans(20);
+    let site = boots(by_hand()).healthy().lose("panel.estop").arms().scans(20);
     let site = site.expect(0.0, Cause::Disarmed).set("panel.estop", 1.0);
     site.scan().expect_state(SiteState::Armed).expect_contactor(1);
 }
@@ -200,7 +233,8 @@ fn a_command_out_of_range_or_to_nowhere_is_refused_whole() {
 
 #[test]
 fn a_flag_is_commanded_with_0_or_1_and_nothing_between() {
-    let site = boots(by_hand()).healthy().level("site.arm", 0.7).scan().expect_state(SiteState::Disarmed);
+    let site = boots(by_hand()).healthy().level("site.arm", 0.0).scan().level("site.arm", 0.7).scan();
+    let site = site.expect_state(SiteState::Disarmed);
     site.expect_events(&[Event::CommandRefused { source: 1, point: 2 }]);
 }
 
