@@ -31,7 +31,7 @@ const ANSWER_NS: u64 = 1_000_000;
 
 /// A device of the site for which there is no simulator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("device `{device}` is a {vendor} {model}, and there is no simulator for it: there are ones for {known}", known = KNOWN.join(", "))]
+#[error("there is no simulator for device `{device}` ({vendor} {model}): there are ones for {known}", known = KNOWN.join(", "))]
 pub struct NoSimulator {
     /// The device's name in the site.
     pub device: String,

@@ -145,10 +145,13 @@ pub fn start(site: &Site, options: &Options) -> Result<Running, StartError> {
         telemetry: None,
         events: Some(start_events(events, Arc::clone(&layout), Arc::clone(&wall))?),
     };
+    let ends_of_scan =
+        Ends { links, commands, snapshot: snapshot_writer, events: event_sender, stop, stopped, stats, wall };
+    let shell = Shell::new(period_ns, controller, inputs, ends_of_scan, Vec::new());
+    // the scan first: where it may not run, nobody is spoken to
+    running.start_scan(site, shell, origin_ns, period_ns)?;
     running.start_scada(site, command_sender)?;
     running.start_fields(site, ends, origin_ns, period_ns)?;
-    let ends = Ends { links, commands, snapshot: snapshot_writer, events: event_sender, stop, stopped, stats, wall };
-    running.start_scan(site, Shell::new(period_ns, controller, inputs, ends, Vec::new()), origin_ns, period_ns)?;
     running.start_mqtt(site, options)?;
     Ok(running)
 }

@@ -155,7 +155,7 @@ fn a_device_without_a_simulator_cannot_be_simulated_and_is_named() {
     let site = folder.file("site.ron", demo_with(&[("\"flyball/panel\"", "\"./panel.ron\"")]));
     assert_eq!(flyball_says(["check", &site]).code, Some(0));
     let said = flyball_says(["simulate", &site, "--for", "1s"]);
-    refused(&said, 3, &["device `panel` is a Acme panel simulator, and there is no simulator for it"]);
+    refused(&said, 3, &["there is no simulator for device `panel` (Acme panel simulator)"]);
 }
 
 #[test]

@@ -86,6 +86,16 @@ fn a_meter_that_answers_no_more_is_lost_after_its_age() {
 }
 
 #[test]
+fn after_a_pause_longer_than_a_sample_lasts_it_starts_anew() {
+    let mut bench = bench();
+    let before = sample(&mut bench, 1_000.0).0;
+    bench.tick += 1_000;
+    // one integral step over one scan; neither ten seconds of it nor the difference to a sample of another time
+    let (total, _) = sample(&mut bench, 5_000.0);
+    assert!(near(total, before + 25.0), "{before}, then {total}");
+}
+
+#[test]
 fn the_loop_closes_and_rests_inside_the_dead_band() {
     let (mut bench, load) = (bench(), 3_000.0);
     let mut rest = Vec::new();
