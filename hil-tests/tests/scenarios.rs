@@ -241,7 +241,7 @@ fn skipped_slots_degrade_then_trip_and_only_a_reset_arms_again() {
     (0..3).for_each(|_| site.skip());
     site.scan();
     assert_eq!(site.events(), [Event::Degraded]);
-    (0..12).for_each(|_| site.skip());
+    (0..50).for_each(|_| site.skip());
     site.scan();
     assert_eq!(site.state(), SiteState::Tripped);
     assert_eq!(site.output("pcs.p"), (0.0, "site tripped".into()));
