@@ -11,11 +11,13 @@
 //!   turn and at the end of the next; the answer is taken by the scan after it. A computed point: the worst age of what its
 //!   program reads, plus that program's wait. A point of the runtime itself: one scan.
 //! - A program's wait: the scans between two of its runs in which it does not run.
-//! - An output's reaction to an input: worst age of the input + wait of the program + one scan + `round_ms` of the output's
-//!   endpoint for the write (for a group's total: of the slowest of its members' endpoints).
+//! - An output's write: 2 ms until the field thread looks + the least gap between two writes of its register + `round_ms` of
+//!   its endpoint (for a group's total: that of the slowest of its members).
+//! - An output's reaction to an input: worst age of the input + wait of the program + one scan + the write.
 //! - An output's reaction to the loss of an input: the age that the program accepts + one scan until that shows + wait of the
-//!   program + one scan + `round_ms`. Then the output begins to go safe, and gets there within its `out_ms`: the ramp-out
-//!   from the far end of its range, or the time of its order of safe values. A limit does not wait for the ramp.
+//!   program + one scan + the write. Then the output begins to go safe, and gets there within its `out_ms`: the ramp-out
+//!   from the far end of its range, or the time of its order of safe values. A limit does not wait for the ramp. A device that answers but has frozen
+//!   shows only after its profile's `life` or `frozen_after_ms`; that comes on top.
 //!
 //! # Checks
 //! `round_ms` fits into the poll of every device of the endpoint. No point's worst age exceeds its own greatest age, or what

@@ -87,9 +87,9 @@ fn the_arithmetic_is_that_of_its_definitions() {
     assert_eq!(age("meter.p").worst_ms, 100 + 40 + 10);
     assert_eq!(age("meter.energy").worst_ms, 10_000 + 40 + 10);
     let reaction = timing.reactions.iter().find(|r| r.output == "ess.p" && r.input == "meter.p").unwrap();
-    // the inverter's endpoint: one block and two writes of 20 ms each
-    assert_eq!(reaction.reaction_ms, 150 + 10 + 60);
-    assert_eq!(reaction.loss_ms, 500 + 10 + 10 + 60);
+    // the inverter's endpoint: one block and two writes of 20 ms each; the field thread looks every 2 ms
+    assert_eq!(reaction.reaction_ms, 150 + 10 + 2 + 60);
+    assert_eq!(reaction.loss_ms, 500 + 10 + 10 + 2 + 60);
     assert_eq!(reaction.out_ms, 2_000, "5 kW at 2.5 kW a second");
     assert!(timing.to_string().contains("meter.energy"));
 }

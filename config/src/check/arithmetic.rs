@@ -183,16 +183,22 @@ fn reactions(facts: &Facts<'_>, worst: &[u64]) -> Vec<Reaction> {
     all
 }
 
-/// Until what is committed has been written and answered, ms: for a total, by the slowest of its members.
+/// The field thread looks so often at what the scan wants, ms.
+const LOOK_MS: u64 = 2;
+
+/// Until what is committed has been written and answered, ms: for a total, by the slowest of its members. The register may
+/// have been written just before, and then wants its pause.
 fn write_ms(facts: &Facts<'_>, output: usize) -> u64 {
     let members = &facts.outputs[output].members;
     let own = [output];
     let written = if members.is_empty() { &own[..] } else { &members[..] };
     let rounds = written.iter().filter_map(|o| {
         let listed = facts.listed.iter().find(|l| l.def.name == facts.outputs[*o].name)?;
-        facts.endpoints.round_ms.get(listed.device)
+        let gap_ms = facts.devices[listed.device].as_ref()?.profile.writables[listed.writable].policy.gap_min_ms;
+        let round_ms = facts.endpoints.round_ms.get(listed.device)?;
+        Some(LOOK_MS + u64::from(gap_ms) + u64::from(*round_ms))
     });
-    rounds.max().map_or(0, |round| u64::from(*round))
+    rounds.max().unwrap_or(0)
 }
 
 /// From the first step towards safe until it is reached, at the latest, ms.
