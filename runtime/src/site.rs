@@ -403,7 +403,9 @@ fn log_event(layout: &Layout, Stamped { tick, event }: Stamped) {
         Event::Tripped => {
             log::error!("scan {tick}: too many slots were skipped, the site has tripped and is safe until `site.reset`")
         }
-        Event::Degraded => log::warn!("scan {tick}: slots were skipped, the programs listed under `shed` rest"),
+        Event::Degraded => {
+            log::warn!("scan {tick}: too many slots were skipped: degraded, programs listed under `shed` rest")
+        }
         Event::Recovered => log::info!("scan {tick}: no more slots are skipped"),
         Event::Quarantined(by) => {
             log::error!("scan {tick}: program {} panicked and is quarantined until `site.reset`", layout.program(by.0));

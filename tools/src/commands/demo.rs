@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// Of the plant's weather, appliances and noise.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The summary as one JSON object, and nothing else on stdout.
+    /// JSON lines on stdout: one when the first scan is done, one at the end.
     #[arg(long)]
     json: bool,
 }
@@ -92,7 +92,8 @@ fn welcome(site: &Site, running: &flyball_runtime::site::Running, url: &str) {
             }
         }
     }
-    let (host, port) = url.trim_start_matches("mqtt://").rsplit_once(':').unwrap_or((url, "1883"));
+    let (host, port) =
+        url.trim_start_matches("mqtt://").rsplit_once(':').unwrap_or((url.trim_start_matches("mqtt://"), "1883"));
     let topic = site.mqtt().map_or("flyball/demo", |m| m.topic.as_str());
     say(&format!("MQTT: mosquitto_sub -h {host} -p {port} -t '{topic}/#' -v"));
     say("Ctrl-C ends it.");

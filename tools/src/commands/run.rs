@@ -74,6 +74,8 @@ impl Signals {
     }
 }
 
+/// Where there is no terminal to draw on, a line is printed so often, ms.
+const LINE_EVERY_MS: u64 = 5_000;
 /// A scan that has not published for so long hangs, ms.
 const HUNG_AFTER_MS: u64 = 2_000;
 /// How often the status line is drawn anew.
@@ -88,11 +90,12 @@ pub(crate) fn watch(running: Running, signals: &Signals, duration: Option<Durati
     let live = !json && std::io::stdout().is_terminal();
     let mut words = vec![0; running.layout().words()];
     let mut seen_first = false;
-    let mut lines = 0_u32;
+    let mut next_line = Deadline::after_ms(0);
     let mut moving = (running.snapshot().published(), Deadline::after_ms(HUNG_AFTER_MS));
     loop {
         let left = until.map_or(LOOK_EVERY, |deadline| deadline.left().min(LOOK_EVERY));
         let wait = if seen_first { left } else { left.min(Duration::from_millis(5)) };
+        let wait = wait.max(Duration::from_millis(1)); // poll counts whole milliseconds: less would spin
         if signals.came_within(wait) || until.is_some_and(Deadline::passed) || running.has_ended() {
             break;
         }
@@ -118,14 +121,14 @@ pub(crate) fn watch(running: Running, signals: &Signals, duration: Option<Durati
         if json {
             continue;
         }
-        lines += 1;
         let line = status_line(&running, &view);
         if live {
             let mut out = std::io::stdout().lock();
             let _ = write!(out, "\r\x1b[K{line}");
             let _ = out.flush();
-        } else if lines % 20 == 1 {
+        } else if next_line.passed() {
             say(&line);
+            next_line = Deadline::after_ms(LINE_EVERY_MS);
         }
     }
     if live {
