@@ -9,10 +9,12 @@ use flyball_io_map::image::{PointDef, Unit, ValueKind};
 const AGE_MAX_MS: u32 = 1_000;
 
 /// The points that every site has, by name, kind and meaning, in the order of [`SystemPoints`].
-const POINTS: [(&str, ValueKind, f64); 5] = [
+const POINTS: [(&str, ValueKind, f64); 7] = [
     ("system.realtime", ValueKind::Flag, 1.0),
     ("system.memory_locked", ValueKind::Flag, 1.0),
     ("system.cpus_pinned", ValueKind::Flag, 1.0),
+    ("system.stack_prefaulted", ValueKind::Flag, 1.0),
+    ("system.realtime_kernel", ValueKind::Flag, 1.0),
     ("system.degraded", ValueKind::Flag, 1.0),
     ("system.slots_skipped", ValueKind::Real, f64::MAX),
 ];
@@ -26,6 +28,10 @@ pub struct SystemPoints {
     pub memory_locked: usize,
     /// `system.cpus_pinned`: the scan thread keeps to the CPUs that the site names; true if it names none.
     pub cpus_pinned: usize,
+    /// `system.stack_prefaulted`: every page of the scan's stack was touched before the first scan.
+    pub stack_prefaulted: usize,
+    /// `system.realtime_kernel`: the kernel is a PREEMPT_RT one.
+    pub realtime_kernel: usize,
     /// `system.degraded`: the overrun contract's first threshold was reached.
     pub degraded: usize,
     /// `system.slots_skipped`: slots of the grid without a scan since start.
@@ -46,7 +52,11 @@ impl SystemPoints {
             codes: Vec::new(),
         };
         let points = POINTS.iter().map(|(name, kind, most)| point((*name).to_owned(), *kind, *most)).collect();
-        let [realtime, memory_locked, cpus_pinned, degraded, slots_skipped] = std::array::from_fn(|i| first + i);
-        (Self { realtime, memory_locked, cpus_pinned, degraded, slots_skipped }, points)
+        let [realtime, memory_locked, cpus_pinned, stack_prefaulted, realtime_kernel, degraded, slots_skipped] =
+            std::array::from_fn(|i| first + i);
+        (
+            Self { realtime, memory_locked, cpus_pinned, stack_prefaulted, realtime_kernel, degraded, slots_skipped },
+            points,
+        )
     }
 }

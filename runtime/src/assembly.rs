@@ -80,6 +80,8 @@ pub fn system_values(system: &SystemPoints, report: Option<&StartReport>) -> Vec
         (system.realtime, flag("scheduling_fifo")),
         (system.memory_locked, flag("memory_locked")),
         (system.cpus_pinned, flag("cpu_affinity")),
+        (system.stack_prefaulted, flag("stack_prefaulted")),
+        (system.realtime_kernel, flag("kernel_preempt_rt")),
         (system.degraded, SystemValue::Degraded),
         (system.slots_skipped, SystemValue::SlotsSkipped),
     ]
