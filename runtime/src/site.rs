@@ -396,19 +396,24 @@ fn start_events(
     Ok((stop, thread))
 }
 
+/// The edge counts, and only a writer that was given the command can make it.
+const HOW_TO_RESET: &str = "write 0 and then 1 to `site.reset`, or restart";
+
 fn log_event(layout: &Layout, Stamped { tick, event }: Stamped) {
     match event {
         Event::Armed => log::info!("scan {tick}: armed, outputs act from now on"),
         Event::Disarmed => log::warn!("scan {tick}: disarmed, outputs are safe"),
         Event::Tripped => {
-            log::error!("scan {tick}: too many slots were skipped, the site has tripped and is safe until `site.reset`")
+            log::error!(
+                "scan {tick}: too many slots were skipped, the site has tripped and is safe: {HOW_TO_RESET}; what loads the machine?"
+            );
         }
         Event::Degraded => {
             log::warn!("scan {tick}: too many slots were skipped: degraded, programs listed under `shed` rest")
         }
         Event::Recovered => log::info!("scan {tick}: no more slots are skipped"),
         Event::Quarantined(by) => {
-            log::error!("scan {tick}: program {} panicked and is quarantined until `site.reset`", layout.program(by.0));
+            log::error!("scan {tick}: program {} panicked and is quarantined: {HOW_TO_RESET}", layout.program(by.0));
         }
         Event::Reset => log::info!("scan {tick}: trip and quarantines were reset"),
         Event::CommandRefused { source, point } => {
